@@ -1,0 +1,312 @@
+"""The lab's settings: ``cohort.toml`` as frozen models that reject what they do not know.
+
+Invariant: a `Settings` object is complete and valid. Code that holds one never checks a
+setting again, and no setting lives anywhere else (secrets excepted, see `cohort.lab.secrets`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Role = Literal["participant", "instructor", "mentor", "operator"]
+ROLES: tuple[Role, ...] = ("participant", "instructor", "mentor", "operator")
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])B?", re.IGNORECASE)
+
+
+def check_name(value: str) -> str:
+    """Names become container names, paths and URLs: lower case, digits, dashes, 31 at most."""
+    if not NAME.fullmatch(value):
+        raise ValueError(
+            "expected a lower-case name (a letter, then letters, digits or -, at most 31)"
+        )
+    return value
+
+
+def parse_size(value: str) -> int:
+    """Return a size such as ``"4G"`` in bytes (powers of 1024)."""
+    match = SIZE.fullmatch(str(value).strip())
+    if not match:
+        raise ValueError('expected a size such as "512M" or "8G"')
+    return int(float(match[1]) * 1024 ** ("KMGT".index(match[2].upper()) + 1))
+
+
+def check_size(value: str) -> str:
+    """Reject what `parse_size` cannot read or what no JupyterLab fits into."""
+    if parse_size(value) < 256 * 1024**2:
+        raise ValueError('expected at least "256M": JupyterLab with one kernel needs that')
+    return value
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+Size = Annotated[str, AfterValidator(check_size)]
+
+
+class Model(BaseModel):
+    """Frozen, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lab(Model):
+    """What the lab is called and where it keeps what must last."""
+
+    name: str = Field("Cohort", min_length=1, max_length=60)
+    welcome: str = Field("", max_length=300)
+    picture: Path | None = None
+    data: Path = Path("/srv/cohort")
+    project: Name = "cohort"
+
+
+class Address(Model):
+    """The one address people use, and the local ports the services use among themselves."""
+
+    url: str = "http://127.0.0.1:8000"
+    bind: str = ""
+    internal_port: int = Field(8100, ge=1024, le=65000)
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise ValueError('expected an address such as "http://lab.example.org:8000", no path')
+        return value.rstrip("/")
+
+    @property
+    def secure(self) -> bool:
+        return self.url.startswith("https://")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def netloc(self) -> str:
+        """Host and port as a browser writes them."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or (443 if self.secure else 80)
+
+    @property
+    def local(self) -> bool:
+        """True if only this machine can use the address."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def listen(self) -> str:
+        """The address the proxy binds: loopback for a local URL, every interface otherwise."""
+        return self.bind or ("127.0.0.1" if self.local else "0.0.0.0")  # noqa: S104
+
+    def internal(self, service: str) -> int:
+        """Loopback port of a service; they follow one another from ``internal_port``."""
+        order = ("proxy-api", "idp", "grading", "experiments", "culler", "metrics")
+        return self.internal_port + order.index(service)
+
+
+class Tls(Model):
+    """A certificate and its key, both PEM files; the proxy serves HTTPS with them."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Tls:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("expected both certificate and key, or neither")
+        for path in (self.certificate, self.key):
+            if path is not None and not os.access(path, os.R_OK):
+                raise ValueError(f"cannot read {path}")
+        return self
+
+
+class Login(Model):
+    """Who says who people are: the bundled provider, or any other OpenID Connect one."""
+
+    provider: Literal["bundled", "oidc", "github", "google", "entra"] = "bundled"
+    title: str = ""
+    issuer: str = ""
+    client_id: str = ""
+    client_secret_file: Path | None = None
+    authorize_url: str = ""
+    token_url: str = ""
+    userdata_url: str = ""
+    logout_url: str = ""
+    tenant: str = ""
+    scopes: tuple[str, ...] = ("openid", "profile", "email", "groups")
+    username_claim: str = "preferred_username"
+    name_claim: str = "name"
+    groups_claim: str = "groups"
+    groups: dict[str, str] = Field(default_factory=dict)
+    recheck_seconds: int = Field(60, ge=1, le=3600)
+
+    @field_validator("groups")
+    @classmethod
+    def _check_groups(cls, value: dict[str, str]) -> dict[str, str]:
+        for group, meaning in value.items():
+            kind, _, name = meaning.partition(":")
+            if kind == "team" and NAME.fullmatch(name):
+                continue
+            if kind == "role" and name in ROLES:
+                continue
+            raise ValueError(
+                f'{group!r}: expected "team:<name>" or "role:<one of {", ".join(ROLES)}>"'
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Login:
+        if self.provider == "bundled":
+            return self
+        missing = [k for k in ("client_id", "client_secret_file") if not getattr(self, k)]
+        if self.provider == "oidc" and not self.issuer:
+            urls = ("authorize_url", "token_url", "userdata_url")
+            missing += ["issuer"] if not all(getattr(self, u) for u in urls) else []
+        if self.provider == "entra" and not self.tenant:
+            missing.append("tenant")
+        if missing:
+            raise ValueError(f"provider {self.provider!r} also needs {', '.join(missing)}")
+        return self
+
+
+class Network(Model):
+    """The bridge that users' containers sit on, and the private ranges they may reach."""
+
+    subnet: str = "172.30.0.0/20"
+    allow: tuple[str, ...] = ()
+
+    @field_validator("subnet")
+    @classmethod
+    def _check_subnet(cls, value: str) -> str:
+        net = ipaddress.IPv4Network(value)
+        if not net.is_private or net.prefixlen > 28:
+            raise ValueError('expected a private IPv4 range of /28 or larger, "172.30.0.0/20" say')
+        return value
+
+    @field_validator("allow")
+    @classmethod
+    def _check_allow(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            ipaddress.IPv4Network(item)
+        return value
+
+    @property
+    def gateway(self) -> str:
+        """The host's own address on the bridge, where containers reach the hub."""
+        return str(ipaddress.IPv4Network(self.subnet)[1])
+
+
+class Gpus(Model):
+    """Which CDI devices the lab hands out."""
+
+    devices: Literal["auto", "none"] | tuple[str, ...] = "auto"
+
+    @field_validator("devices")
+    @classmethod
+    def _check_devices(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if isinstance(value, str):
+            return value
+        for device in value:
+            if not re.fullmatch(r"[\w.-]+/[\w.-]+=[\w.:-]+", device):
+                raise ValueError(f'{device!r}: expected a CDI name such as "nvidia.com/gpu=0"')
+        if len(set(value)) != len(value):
+            raise ValueError("a device is listed twice")
+        return value
+
+
+class Idle(Model):
+    """How people are warned before an idle server is stopped."""
+
+    warn_minutes: float = Field(10, gt=0)
+    check_seconds: int = Field(60, ge=1)
+
+
+class Profile(Model):
+    """One kind of container that a person may choose; limits are hard."""
+
+    name: Name
+    title: str = Field(min_length=1, max_length=60)
+    kind: Literal["desk", "team"]
+    image: str = "workspace"
+    cpus: float = Field(2, gt=0, le=512)
+    memory: Size = "4G"
+    gpus: int = Field(0, ge=0, le=64)
+    idle_minutes: float = Field(60, gt=0)
+    roles: tuple[Role, ...] = ROLES
+
+    @model_validator(mode="after")
+    def _desk_without_gpu(self) -> Profile:
+        if self.kind == "desk" and self.gpus:
+            raise ValueError("a desk has no GPU: use a profile of kind team")
+        return self
+
+    @property
+    def memory_bytes(self) -> int:
+        return parse_size(self.memory)
+
+
+class Course(Model):
+    """A course of the programme."""
+
+    id: Name
+    title: str = Field(min_length=1, max_length=80)
+    folder: str = ""
+
+
+class Settings(Model):
+    """Everything in ``cohort.toml``."""
+
+    lab: Lab = Lab()
+    address: Address = Address()
+    tls: Tls = Tls()
+    login: Login = Login()
+    network: Network = Network()
+    gpus: Gpus = Gpus()
+    database: str = ""
+    idle: Idle = Idle()
+    profiles: tuple[Profile, ...] = Field(min_length=1)
+    courses: tuple[Course, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        names = [p.name for p in self.profiles]
+        if len(set(names)) != len(names):
+            raise ValueError("two profiles have the same name")
+        for kind in ("desk", "team"):
+            if not any(p.kind == kind for p in self.profiles):
+                raise ValueError(f'profiles: expected at least one of kind "{kind}"')
+        if self.address.secure and self.tls.certificate is None and not self.address.bind:
+            raise ValueError(
+                "address.url: https needs [tls], or address.bind if another proxy ends TLS before us"
+            )
+        if self.tls.certificate is not None and not self.address.secure:
+            raise ValueError("address.url: expected https:// because [tls] is set")
+        return self
+
+    @property
+    def data(self) -> Path:
+        return self.lab.data
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL; SQLite in the data folder unless ``database`` names a server."""
+        return self.database or f"sqlite:///{self.data / 'cohort.db'}"
+
+    def profiles_for(self, kind: str, role: str) -> list[Profile]:
+        """Profiles of a kind that a role may choose, in the file's order: the first is default."""
+        return [p for p in self.profiles if p.kind == kind and role in p.roles]
