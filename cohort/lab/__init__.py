@@ -1,1 +1,1 @@
-"""See README."""
+"""The operator's side: brings a lab up on this machine, and takes it down again."""

@@ -1,0 +1,191 @@
+"""Brings a lab up: engine, images, network, data folder, secrets, services, people.
+
+Invariant: everything that can be refused is checked before anything is changed, and each
+step only does what is not done yet, so that a second run changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from cohort.errors import CohortError
+from cohort.lab.compose import CDI_DIRS, Compose, data_folders, users_containers
+from cohort.lab.engine_setup import ensure_engine
+from cohort.lab.idp import ensure_idp_files
+from cohort.lab.images import Images, ensure_images, image_names
+from cohort.lab.network import ensure_network, remove_network
+from cohort.lab.preflight import check_host
+from cohort.lab.roster import bring_in_people
+from cohort.lab.run import run
+from cohort.people import load_people
+from cohort.secret_files import ensure_secrets
+from cohort.settings import Settings
+from cohort.settings_file import load_settings
+
+Report = Callable[[str], None]
+UID = 1000
+
+
+def up(settings_file: Path, people_file: Path, report: Report) -> Settings:
+    """Bring the lab to what the two files say; returns its settings once it is healthy."""
+    settings = load_settings(settings_file)
+    people = load_people(people_file) if settings.login.provider == "bundled" else ()
+    running = is_running(settings)
+    check_host(settings, own_running=running)
+    ensure_engine(report)
+    images = ensure_images(report, _needed(settings))
+    ensure_folders(settings)
+    secrets = ensure_secrets(settings.data)
+    changed = install_settings(settings_file, settings)
+    compose = Compose(settings, images)
+    compose.write()
+    if settings.login.provider == "bundled":
+        changed |= bool(ensure_idp_files(settings, secrets))
+    ensure_network(settings)
+    if not running or changed:
+        report("Starting the services")
+    compose.up(restart=("proxy", "hub", "idp")[: 3 if compose.bundled else 2] if running and changed else ())  # noqa: E501  # fmt: skip
+    if people:
+        bring_in_people(settings, secrets, people, compose.exec, report)
+    warn(settings, report)
+    return settings
+
+
+def _needed(settings: Settings) -> tuple[str, ...]:
+    bundled = ("idp",) if settings.login.provider == "bundled" else ()
+    return ("hub", *bundled, "workspace")
+
+
+def is_running(settings: Settings) -> bool:
+    """True if this lab's proxy runs, whose ports are then ours and not in use."""
+    if not shutil.which("docker"):
+        return False
+    line = ["docker", "ps", "-q", "--filter", f"label=cohort.project={settings.lab.project}",
+            "--filter", "label=cohort.kind=service"]  # fmt: skip
+    return bool(subprocess.run(line, capture_output=True, text=True).stdout.strip())
+
+
+def ensure_folders(settings: Settings) -> None:
+    """Make the data folder's parts; people's own are made by the hub when first needed."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        for folder in data_folders(settings.data):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise CohortError(f"Cannot make {e.filename}: {e.strerror}; set [lab] data to a folder you can write.") from e  # noqa: E501  # fmt: skip
+    # The hub's database and people's folders are nobody else's business on this machine.
+    for name in ("hub", "people", "teams", "idp"):
+        (settings.data / name).chmod(0o711 if name in ("people", "teams") else 0o700)
+    if os.geteuid() == 0:
+        os.chown(settings.data / "idp", UID, UID)
+        for folder in CDI_DIRS:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+
+
+def install_settings(source: Path, settings: Settings) -> bool:
+    """Copy the checked file into the data folder; True if that changed what is in force.
+
+    The services read the copy, so a half-edited file never reaches a running lab.
+    """
+    target = settings.data / "hub" / "cohort.toml"
+    text = source.read_text(encoding="utf-8")
+    # Relative paths in it were meant from where the operator keeps the file.
+    for path, key in ((settings.lab.picture, "picture"), (settings.tls.certificate, "certificate"),
+                      (settings.tls.key, "key")):  # fmt: skip
+        if path is not None:
+            text = _absolute(text, key, path)
+    if settings.login.client_secret_file:
+        text = _absolute(text, "client_secret_file", _keep_secret(settings))
+    if target.exists() and target.read_text(encoding="utf-8") == text:
+        return False
+    target.write_text(text, encoding="utf-8")
+    return True
+
+
+def _absolute(text: str, key: str, path: Path) -> str:
+    lines = []
+    for line in text.splitlines(keepends=True):
+        name = line.partition("=")[0].strip()
+        lines.append(f'{key} = "{path}"\n' if name == key else line)
+    return "".join(lines)
+
+
+def _keep_secret(settings: Settings) -> Path:
+    """Copy the client secret to where the hub can read it, mode 0600."""
+    source, target = settings.login.client_secret_file, settings.data / "secrets" / "login_client"
+    try:
+        value = Path(source or "").read_text(encoding="utf-8")
+    except OSError as e:
+        raise CohortError(f"Cannot read login.client_secret_file {source}: {e.strerror}.") from e
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(value)
+    return target
+
+
+def warn(settings: Settings, report: Report) -> None:
+    """Say loudly what an operator must not overlook."""
+    if not settings.address.local and not settings.address.secure:
+        report(
+            "WARNING: people log in over plain HTTP: anyone on the way can read passwords. "
+            "Set [tls] certificate and key in cohort.toml, or end TLS in a proxy before it."
+        )
+
+
+def down(settings_file: Path, report: Report) -> None:
+    """Stop the lab: services, desks, workspaces, network, firewall rules; data stays."""
+    settings = load_settings(settings_file)
+    _, images = image_names()
+    compose = Compose(settings, images)
+    ids = users_containers(settings.lab.project)
+    if ids:
+        report(f"Stopping {len(ids)} desks and workspaces")
+        run(["docker", "stop", "--time", "8", *ids], what="Stopping workspaces")
+        run(["docker", "rm", "--force", *ids], what="Removing workspaces")
+    if compose.file.exists():
+        report("Stopping the services")
+        states = compose.states()
+        if "firewall" in states and states["firewall"] not in ("exited", "created"):
+            compose.exec("firewall", ["python", "-m", "hub_config.firewall", "remove"])
+        compose.down()
+    remove_network(settings.lab.project)
+
+
+def status(settings_file: Path, report: Report) -> bool:
+    """Report each service's state and the desks and workspaces; True if all is healthy."""
+    settings = load_settings(settings_file)
+    compose = Compose(settings, image_names()[1])
+    states = compose.states() if compose.file.exists() else {}
+    if not states:
+        report("The lab is down. `make up` brings it up.")
+        return False
+    for service, state in sorted(states.items()):
+        report(f"{service:<10} {state}")
+    count = len(users_containers(settings.lab.project))
+    report(f"{count} desks and workspaces; {settings.address.url}")
+    return all(state == "healthy" for state in states.values())
+
+
+def logs(settings_file: Path) -> None:
+    """Follow the services' logs until interrupted."""
+    settings = load_settings(settings_file)
+    compose = Compose(settings, image_names()[1])
+    line = compose.line("logs", "--follow", "--tail", "100")
+    os.execvp(line[0], line)
+
+
+def clean(settings_file: Path, report: Report, images: Images | None = None) -> None:
+    """Take the lab down and remove its data; the caller has asked first."""
+    settings = load_settings(settings_file)
+    down(settings_file, report)
+    # Folders in it belong to user 1000 and root: a container of the hub's image removes them.
+    image = (images or image_names()[1]).hub
+    run(
+        ["docker", "run", "--rm", "--network", "none", "-v", f"{settings.data}:/data", image,
+         "sh", "-c", "rm -rf /data/* /data/.[!.]*"],
+        what=f"Removing {settings.data}",
+    )  # fmt: skip

@@ -1,0 +1,158 @@
+"""Lays the lab's settings on JupyterHub's configuration, a topic a function."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cohort.gpus import GpuLedger
+from cohort.settings import Settings
+from hub_config.login import GitHubLogin, ProviderLogin
+
+ROOT = Path(__file__).parent
+HUB_PORT = 8081
+
+
+def update_address(c, settings: Settings, secrets: dict[str, str]) -> None:
+    """The proxy is a service of its own, so that a hub restart cuts nobody off."""
+    address, gateway = settings.address, settings.network.gateway
+    c.JupyterHub.bind_url = f"http://{address.listen}:{address.port}/"
+    c.JupyterHub.public_url = address.url + "/"
+    c.JupyterHub.hub_bind_url = f"http://{gateway}:{HUB_PORT}"
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.cleanup_proxy = False
+    c.JupyterHub.proxy_check_interval = 10
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{address.internal('proxy-api')}"
+    c.ConfigurableHTTPProxy.auth_token = secrets["proxy_token"]
+    if settings.login.provider == "bundled":
+        c.Proxy.extra_routes = {"/services/idp/": f"http://127.0.0.1:{address.internal('idp')}"}
+
+
+def update_storage(c, settings: Settings) -> None:
+    """The hub's own database and cookie secret lie in the data folder."""
+    folder = settings.data / "hub"
+    c.JupyterHub.db_url = f"sqlite:///{folder / 'jupyterhub.sqlite'}"
+    c.JupyterHub.cookie_secret_file = str(settings.data / "secrets" / "hub_cookie_secret")
+
+
+def update_security(c, settings: Settings, secrets: dict[str, str]) -> None:
+    """Cookies, headers, and no way for one user to see the roster of others."""
+    c.CryptKeeper.keys = [secrets["auth_state_key"]]
+    c.JupyterHub.cookie_max_age_days = 7
+    c.JupyterHub.allow_named_servers = False
+    c.JupyterHub.tornado_settings = {
+        "headers": {
+            "Content-Security-Policy": "frame-ancestors 'self'; object-src 'none'; base-uri 'self'",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+        },
+        "cookie_options": {"secure": settings.address.secure, "samesite": "Lax"},
+        "slow_spawn_timeout": 0,
+    }
+    # What a server's token may do: say that it is active, and ask who knocks.
+    c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server"]
+
+
+def update_login(c, settings: Settings, secrets: dict[str, str]) -> None:
+    """One authenticator class per kind of provider; see docs/login.md."""
+    login, url = settings.login, settings.address.url
+    github = login.provider == "github"
+    cls = GitHubLogin if github else ProviderLogin
+    c.JupyterHub.authenticator_class = cls
+    a = c[cls.__name__]
+    a.settings = settings
+    a.enable_auth_state = a.manage_roles = True
+    a.auth_refresh_age, a.auth_refresh_strict = login.recheck_seconds, True
+    a.allow_all = False
+    a.login_service = login.title or settings.lab.name
+    a.oauth_callback_url = f"{url}/hub/oauth_callback"
+    a.end_session_url = login.logout_url
+    if login.provider == "bundled":
+        update_bundled_login(a, settings, secrets)
+        return
+    a.client_id = login.client_id
+    a.client_secret = Path(login.client_secret_file).read_text(encoding="utf-8").strip()
+    if github:
+        a.scope, a.populate_teams_in_auth_state = ["read:org"], True
+        return
+    a.scope, a.username_claim = list(login.scopes), login.username_claim
+    a.issuer = login.issuer or {
+        "google": "https://accounts.google.com",
+        "entra": f"https://login.microsoftonline.com/{login.tenant}/v2.0",
+    }.get(login.provider, "")
+    # Entra ID puts groups into the ID token only.
+    a.userdata_from_id_token = login.provider == "entra"
+    for trait in ("authorize_url", "token_url", "userdata_url"):
+        if getattr(login, trait):
+            a[trait] = getattr(login, trait)
+
+
+def update_bundled_login(a, settings: Settings, secrets: dict[str, str]) -> None:
+    """Browsers go through the proxy, the hub straight to the provider's local port."""
+    public = settings.address.url + "/services/idp"
+    local = f"http://127.0.0.1:{settings.address.internal('idp')}/services/idp"
+    a.client_id, a.client_secret, a.basic_auth = "hub", secrets["idp_client_secret"], True
+    a.authorize_url, a.end_session_url = f"{public}/oauth/authorize", f"{public}/oauth/end_session"
+    a.token_url, a.userdata_url = f"{local}/oauth/token", f"{local}/oauth/userinfo"
+    a.scope, a.username_claim = ["openid", "profile", "email", "groups"], "sub"
+
+
+def update_spawner(c, settings: Settings, ledger: GpuLedger, image_tag: str) -> None:
+    """Containers on the lab's own bridge; limits come from the profile at each start."""
+    from hub_config.spawner import CohortSpawner  # noqa: PLC0415 - imports the Docker client
+
+    c.JupyterHub.spawner_class = CohortSpawner
+    s = c.CohortSpawner
+    s.settings, s.ledger, s.image_tag = settings, ledger, image_tag
+    s.cmd = ["cohort-workspace"]
+    s.default_url, s.notebook_dir = "/lab", ""
+    s.remove, s.use_internal_ip, s.network_name = True, True, settings.lab.project
+    s.pull_policy = "never"
+    s.start_timeout, s.http_timeout, s.poll_interval = 120, 60, 10
+    c.JupyterHub.init_spawners_timeout = 30
+
+
+def update_pages(c, settings: Settings) -> None:
+    """Our templates before JupyterHub's; the lab's name and picture on every page."""
+    c.JupyterHub.template_paths = [str(ROOT / "templates")]
+    c.JupyterHub.template_vars = {"lab": settings.lab, "profiles_of": settings.profiles_for}
+    c.JupyterHub.logo_file = str(settings.lab.picture or ROOT / "static" / "lab.svg")
+    c.JupyterHub.default_url = "/hub/home"
+
+
+def update_services(c, settings: Settings) -> None:
+    """Services and their roles, each with the fewest scopes and the reason beside it."""
+    c.JupyterHub.services = [
+        {
+            "name": "idle",
+            "command": [sys.executable, "-m", "hub_config.idle"],
+            "environment": {"COHORT_SETTINGS": str(settings.data / "hub" / "cohort.toml"),
+                            "COHORT_DATA": str(settings.data)},
+        },
+    ]  # fmt: skip
+    c.JupyterHub.load_roles = [
+        {
+            "name": "idle",
+            "description": "Stops servers that nobody uses",
+            "services": ["idle"],
+            "scopes": [
+                "list:users",  # to go through the servers
+                "read:users:activity",  # to see when each was last used
+                "read:servers",  # to see each one's profile
+                "delete:servers",  # to stop it
+            ],
+        },
+    ]
+
+
+def apply_config(c, settings: Settings, secrets: dict[str, str], ledger, image_tag: str) -> None:
+    """Lay everything on ``c``; reads like the table of contents of the hub."""
+    update_address(c, settings, secrets)
+    update_storage(c, settings)
+    update_security(c, settings, secrets)
+    update_login(c, settings, secrets)
+    update_spawner(c, settings, ledger, image_tag)
+    update_pages(c, settings)
+    update_services(c, settings)
+    c.JupyterHub.tornado_settings["gpu_ledger"] = ledger

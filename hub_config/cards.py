@@ -1,0 +1,81 @@
+"""What the home page shows of a server: whose it is, its state, who is in it, its GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cohort.gpus import GpuLedger, gpu_label
+from cohort.settings import Profile, Settings
+from hub_config import presence
+from hub_config.membership import Membership, account_of
+
+
+@dataclass(frozen=True)
+class Card:
+    """One server on the home page."""
+
+    kind: str
+    account: str
+    title: str
+    state: str  # off, starting, stopping or running
+    url: str
+    spawn_url: str
+    profiles: tuple[Profile, ...]
+    profile: Profile | None
+    ended: str = ""
+    people: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+    open_to_me: bool = True
+    held: tuple[str, ...] = field(default=())
+
+
+async def make_cards(handler, settings: Settings, membership: Membership, ledger: GpuLedger):
+    """Return the cards of a person: the desk first, then the teams by name."""
+    role = membership.role or "participant"
+    claims = ledger.claims()
+    cards = [await _card(handler, settings, handler.current_user.name, None, role, claims)]
+    for team in membership.teams:
+        cards.append(await _card(handler, settings, account_of(team), team, role, claims))
+    return cards
+
+
+async def _card(handler, settings, account, team, role, claims) -> Card:
+    user = handler.find_user(account)
+    spawner = user.spawner if user else None
+    if spawner and spawner.ready:
+        # A server that died since the last look is noticed here, not minutes later.
+        await spawner.poll_and_notify()
+    profiles = tuple(settings.profiles_for("team" if team else "desk", role))
+    chosen = (spawner.orm_spawner.user_options or {}).get("profile") if spawner else None
+    return Card(
+        kind="team" if team else "desk",
+        account=account,
+        title=f"Team {team}" if team else "Your desk",
+        state=_state(spawner),
+        url=f"{handler.base_url}user/{user.escaped_name if user else account}/lab",
+        spawn_url=f"{handler.hub.base_url}spawn/{user.escaped_name if user else account}",
+        profiles=profiles,
+        profile=next((p for p in profiles if p.name == chosen), None),
+        ended=spawner.ended if spawner else "",
+        people=tuple(_names(handler, account)),
+        gpus=tuple(gpu_label(c.device) for c in claims if c.holder.name == account),
+        open_to_me=not (team and role == "mentor"),
+        held=tuple(f"{gpu_label(c.device)}: {c.holder.label}" for c in claims),
+    )
+
+
+def _state(spawner) -> str:
+    if spawner is None or not spawner.active:
+        return "off"
+    if spawner.pending == "stop":
+        return "stopping"
+    return "running" if spawner.ready else "starting"
+
+
+def _names(handler, account: str) -> list[str]:
+    names = []
+    for login in presence.people_in(account):
+        user = handler.find_user(login)
+        info = (user.user_info or {}) if user else {}
+        names.append(info.get("name") or login)
+    return names

@@ -1,0 +1,81 @@
+"""What a user's container may do: limits, hardening, mounts and labels, as plain data.
+
+Invariant: everything a container is allowed is written here, and `tests/attacks` compares
+it with `docker inspect` and with a probe from inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from cohort.settings import Profile, Settings
+
+UID = 1000
+HOME = "/home/jovyan"
+PORT = 8888
+# Processes and threads: JupyterLab with a dozen kernels stays under 400; a fork bomb stops here.
+PIDS = 1024
+
+
+def container_name(project: str, account: str) -> str:
+    """Docker name of an account's server; unlike accounts never collide."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", account):
+        return f"{project}-u-{account}"
+    digest = hashlib.sha256(account.encode()).hexdigest()[:8]
+    return f"{project}-u-{re.sub(r'[^a-z0-9]+', '-', account)[:32]}--{digest}"
+
+
+def home_of(settings: Settings, account: str, team: str | None) -> Path:
+    """Folder on the host that becomes the container's home."""
+    folder = settings.data / ("teams" if team else "people")
+    path = (folder / (team or account)).resolve()
+    if path.parent != folder.resolve():
+        raise ValueError(f"{account!r} is no folder name")
+    return path
+
+
+def binds(settings: Settings, home: Path) -> list[str]:
+    """Bind mounts in Docker's short form: the home, and what everyone reads."""
+    return [
+        f"{home}:{HOME}:rw",
+        f"{settings.data / 'scenarios'}:/srv/scenarios:ro",
+        f"{settings.data / 'curriculum'}:/srv/curriculum:ro",
+    ]
+
+
+def host_config(settings: Settings, profile: Profile, gpus: tuple[str, ...]) -> dict:
+    """Keyword arguments of ``APIClient.create_host_config`` that no user can change."""
+    config = {
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "pids_limit": PIDS,
+        "mem_limit": profile.memory_bytes,
+        # Equal to mem_limit: no swap, so an OOM kill is prompt and the host stays responsive.
+        "memswap_limit": profile.memory_bytes,
+        "cpu_period": 100_000,
+        "cpu_quota": int(profile.cpus * 100_000),
+        "init": True,
+        # PyTorch's data loaders pass tensors through /dev/shm; Docker's default is 64 MB.
+        "shm_size": min(profile.memory_bytes // 2, 8 * 1024**3),
+        "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+        # Exit code, OOM flag and last lines must outlive the container: we remove it ourselves.
+        "auto_remove": False,
+        "network_mode": settings.lab.project,
+        "sysctls": {"net.ipv6.conf.all.disable_ipv6": "1"},
+    }
+    if gpus:
+        config["device_requests"] = [{"Driver": "cdi", "DeviceIDs": list(gpus)}]
+    return config
+
+
+def labels(settings: Settings, account: str, team: str | None, profile: Profile) -> dict[str, str]:
+    """Labels by which the lab finds its containers again."""
+    return {
+        "cohort.project": settings.lab.project,
+        "cohort.kind": "team" if team else "desk",
+        "cohort.account": account,
+        "cohort.team": team or "",
+        "cohort.profile": profile.name,
+    }

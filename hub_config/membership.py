@@ -1,0 +1,98 @@
+"""Groups in a token become teams and a role, and these become hub roles.
+
+Invariant: whoever has neither a team nor a role has no access, and a hub role made here
+names exactly one team account; nothing is granted by a wildcard.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cohort.settings import NAME, ROLES
+
+RESERVED = ("team-", "course-")
+LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}")
+TEAM_SCOPES = ("servers", "access:servers", "read:users", "list:users")
+# An operator starts and stops anything and sees who is there, but opens nobody's work.
+OPERATOR_SCOPES = ["admin-ui", "list:users", "read:users", "servers", "read:hub", "read:metrics"]
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What a person is in the lab; ``role`` is None if the token names none."""
+
+    teams: tuple[str, ...] = ()
+    role: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.teams or self.role)
+
+
+def read_groups(groups: Iterable[str], meanings: Mapping[str, str]) -> Membership:
+    """Return the membership that a token's groups give.
+
+    ``meanings`` is ``[login.groups]``: group to ``team:<name>`` or ``role:<role>``. Groups
+    already written that way need no entry. Anything else is ignored. Of several roles the
+    one with most to do counts (operator, instructor, mentor, participant).
+    """
+    teams, roles = set(), set()
+    for group in groups:
+        kind, _, name = meanings.get(str(group), str(group)).partition(":")
+        if kind == "team" and NAME.fullmatch(name):
+            teams.add(name)
+        elif kind == "role" and name in ROLES:
+            roles.add(name)
+    order = ("operator", "instructor", "mentor", "participant")
+    role = next((r for r in order if r in roles), "participant" if teams else None)
+    return Membership(tuple(sorted(teams)), role)
+
+
+def account_of(team: str) -> str:
+    """Name of the hub account that owns a team's workspace."""
+    return f"team-{team}"
+
+
+def team_of(account: str) -> str | None:
+    """Team of a hub account, or None if it is a person's."""
+    return account.removeprefix("team-") if account.startswith("team-") else None
+
+
+def is_reserved(login: str) -> bool:
+    """True for the names of team and course accounts, which nobody may log in as."""
+    return login.startswith(RESERVED)
+
+
+def hub_roles(membership: Membership) -> list[dict]:
+    """Return the hub roles of a person, in the form that ``auth_model["roles"]`` takes.
+
+    The list is complete: JupyterHub strips every managed role that is not in it, which is
+    how leaving a team closes its door. A mentor's teams are those they advise; advising
+    opens no workspace.
+    """
+    roles = [
+        {"name": "user", "description": "A person's own desk", "scopes": ["self"]},
+        {
+            "name": f"lab-{membership.role}",
+            "description": f"Is a {membership.role} of the lab",
+            "scopes": OPERATOR_SCOPES if membership.role == "operator" else ["read:users!user"],
+        },
+    ]
+    for team in membership.teams:
+        account = account_of(team)
+        if membership.role == "mentor":
+            role, scopes = f"advises-{team}", [f"read:users:name!user={account}"]
+        else:
+            role, scopes = account, [f"{scope}!user={account}" for scope in TEAM_SCOPES]
+        roles.append({"name": role, "description": f"Team {team}", "scopes": scopes})
+    return roles
+
+
+def membership_of(role_names: Iterable[str]) -> Membership:
+    """Return the membership that a person's hub roles stand for: `hub_roles` backwards."""
+    names = set(role_names)
+    teams = {n.removeprefix("team-") for n in names if n.startswith("team-")}
+    advised = {n.removeprefix("advises-") for n in names if n.startswith("advises-")}
+    role = next((r for r in reversed(ROLES) if f"lab-{r}" in names), None)
+    return Membership(tuple(sorted(teams | advised)), role)

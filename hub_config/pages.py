@@ -1,0 +1,63 @@
+"""The pages that are ours; they stand before the hub's own of the same path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jupyterhub.handlers.base import BaseHandler
+from tornado import web
+from tornado.web import StaticFileHandler
+
+from hub_config import presence
+from hub_config.authorize import AuthorizeWithoutConsent
+from hub_config.cards import Card, make_cards
+from hub_config.membership import membership_of
+
+STATIC = Path(__file__).parent / "static"
+
+
+class HomeHandler(BaseHandler):
+    """``/hub/home``: a card for the desk, for each team, for the course and the latest runs."""
+
+    template = "home.html"
+
+    @web.authenticated
+    async def get(self):
+        """Render the person's cards as they are now."""
+        user = self.current_user
+        html = await self.render_template(
+            self.template,
+            user=user,
+            lab=self.authenticator.settings.lab,
+            cards=await self._cards(),
+            courses=self.authenticator.settings.courses,
+            role=membership_of(r.name for r in user.roles).role,
+            gpus=self.settings["gpu_ledger"].devices,
+        )
+        self.finish(html)
+
+    async def _cards(self) -> list[Card]:
+        settings = self.authenticator.settings
+        membership = membership_of(r.name for r in self.current_user.roles)
+        return await make_cards(self, settings, membership, self.settings["gpu_ledger"])
+
+
+class CardsHandler(HomeHandler):
+    """``/hub/home/cards``: the cards alone, which the home page fetches every few seconds."""
+
+    template = "cards.html"
+
+
+class AssetHandler(StaticFileHandler):
+    """``/hub/cohort/…``: the style sheet and the script of our pages."""
+
+
+def handlers() -> list[tuple]:
+    """Routes relative to ``/hub``."""
+    return [
+        (r"/home", HomeHandler),
+        (r"/home/cards", CardsHandler),
+        (r"/cohort/(.*)", AssetHandler, {"path": str(STATIC)}),
+        (r"/api/cohort/presence", presence.PresenceHandler),
+        (r"/api/oauth2/authorize", AuthorizeWithoutConsent),
+    ]

@@ -1,0 +1,248 @@
+"""DockerSpawner for desks and team workspaces: claims GPUs, hardens, explains every end.
+
+Invariants: a device is in the ledger before a container with it is created and until that
+container is gone; nothing a browser sends reaches the container but the name of a profile
+that the person's role allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import docker.errors
+from dockerspawner import DockerSpawner
+from jupyterhub.spawner import SpawnException
+from traitlets import Any, Unicode, default
+
+from cohort.errors import CohortError
+from cohort.gpus import Holder
+from cohort.settings import Profile
+from hub_config import containers, evidence
+from hub_config.membership import membership_of, team_of
+from hub_config.ready import wait_ready
+
+
+class Refused(SpawnException):
+    """A spawn that policy or capacity forbids; the person sees the sentence as it is."""
+
+    def __init__(self, sentence: str, status: int = 409) -> None:
+        super().__init__(status, sentence, reason="policy")
+        self.jupyterhub_message = sentence
+
+
+class CohortSpawner(DockerSpawner):
+    """A container per desk and per team; see the module's invariants."""
+
+    settings = Any(help="the lab's Settings")
+    ledger = Any(help="the lab's GpuLedger")
+    image_tag = Unicode("latest", config=True, help="tag of the lab's own images")
+    ended = Unicode("", help="why the last server ended, shown on the home page")
+
+    @property
+    def executor(self):
+        """Upstream has one thread for all Docker calls of all users; one slow stop held all."""
+        cls = CohortSpawner
+        if cls._executor is None:
+            cls._executor = ThreadPoolExecutor(16, thread_name_prefix="docker")
+        return cls._executor
+
+    @property
+    def team(self) -> str | None:
+        """The team whose workspace this is, or None for a desk."""
+        return team_of(self.user.name)
+
+    @property
+    def kind(self) -> str:
+        return "team" if self.team else "desk"
+
+    @property
+    def holder(self) -> Holder:
+        """Who claims this server's GPUs."""
+        return Holder(kind=self.kind, name=self.user.name, label=f"team {self.team}")
+
+    def profiles(self) -> list[Profile]:
+        """Profiles that the person who asks may choose here; the first is the default."""
+        asker = getattr(self.handler, "current_user", None) if self.handler else None
+        role = membership_of(r.name for r in asker.roles).role if hasattr(asker, "roles") else None
+        return self.settings.profiles_for(self.kind, role or "participant")
+
+    def chosen_profile(self) -> Profile:
+        """The profile in ``user_options``, or the default; raises `Refused` for any other."""
+        allowed = self.profiles()
+        if not allowed:
+            raise Refused(f"No profile of kind {self.kind} is open to your role.", 403)
+        name = (self.user_options or {}).get("profile") or allowed[0].name
+        for profile in allowed:
+            if profile.name == name:
+                return profile
+        names = ", ".join(p.name for p in allowed)
+        raise Refused(f"There is no profile {str(name)[:40]!r} for you here; choose from {names}.")
+
+    def options_from_form(self, formdata):
+        """Keep the profile's name and nothing else of what a browser sends."""
+        return {"profile": formdata.get("profile", [""])[0]}
+
+    def options_from_query(self, query_options):
+        """As for the form."""
+        return self.options_from_form(query_options)
+
+    @property
+    def image_name(self) -> str:
+        image = self.profile.image
+        return f"cohort/{image}:{self.image_tag}" if image == "workspace" else image
+
+    @default("object_name")
+    def _object_name_default(self):
+        return containers.container_name(self.settings.lab.project, self.user.name)
+
+    async def start(self):
+        """Start the container and return its address once JupyterLab answers."""
+        self.ended = ""
+        self.profile = self.chosen_profile()
+        self.user_options = {"profile": self.profile.name}
+        self.orm_spawner.user_options = self.user_options
+        self.image = self.image_name
+        self.mem_limit, self.cpu_limit = self.profile.memory_bytes, self.profile.cpus
+        self.gpus = await self._claim()
+        try:
+            return await self._start_container()
+        except BaseException:
+            # Also when cancelled by the hub's time limit: first the container goes, then its
+            # claim, so that nobody else is given a device that is still in use.
+            await asyncio.shield(self.stop(now=True))
+            raise
+
+    async def _start_container(self):
+        await self._in_thread(self._ensure_home)
+        await self._remove_leftover()
+        try:
+            created = await self.create_object()
+        except docker.errors.ImageNotFound as e:
+            self.log.error("Image %s is missing", self.image)
+            raise Refused(evidence.missing_image(self.image), 503) from e
+        self.object_id = created[self.object_id_key]
+        await self.start_object()
+        ip, port = await self.get_ip_and_port()
+        await wait_ready(ip, port, self.server.base_url, self._died)
+        return ip, port
+
+    async def _died(self) -> None:
+        """Raise `Refused` with the reason if the container has ended before it answered."""
+        status = await self.poll()
+        if status is not None:
+            raise Refused(self.ended or "The server ended while it was starting.", 500)
+
+    async def create_object(self):
+        """Create the container from the profile; see `hub_config.containers`."""
+        settings = self.settings
+        home = containers.home_of(settings, self.user.name, self.team)
+        host = containers.host_config(settings, self.profile, self.gpus)
+        return await self.docker(
+            "create_container",
+            image=self.image,
+            name=self.container_name,
+            command=await self.get_command(),
+            environment=self.get_env(),
+            user=f"{containers.UID}:{containers.UID}",
+            hostname=self.team or self.user.name.split("@")[0][:63],
+            labels=containers.labels(settings, self.user.name, self.team, self.profile),
+            host_config=self.client.create_host_config(
+                binds=containers.binds(settings, home), **host
+            ),
+        )
+
+    def get_env(self):
+        """The hub's variables and what `cohort.workspace` reads."""
+        idle = self.settings.idle
+        return {
+            **super().get_env(),
+            "COHORT_KIND": self.kind,
+            "COHORT_TEAM": self.team or "",
+            "COHORT_IDLE_SECONDS": str(self.profile.idle_minutes * 60),
+            "COHORT_WARN_SECONDS": str(idle.warn_minutes * 60),
+            "COHORT_GPUS": json.dumps(self.gpus),
+            "COHORT_HUB_PRESENCE_URL": f"{self.hub.api_url}/cohort/presence",
+        }
+
+    async def get_ip_and_port(self):
+        """The container's own address: the hub on the host's network reaches the bridge."""
+        found = await self.docker("inspect_container", self.object_id)
+        networks = found["NetworkSettings"]["Networks"]
+        return networks[self.settings.lab.project]["IPAddress"], containers.PORT
+
+    async def poll(self):
+        """None while the container runs; else its end, once explained, logged and cleaned up."""
+        found = await self.get_object()
+        if found and found["State"]["Status"] in ("created", "running", "paused", "restarting"):
+            return None
+        if found:
+            await self._explain(found)
+            await self.remove_object()
+            self.object_id = ""
+        await self._release()
+        return self.ended or "gone"
+
+    async def stop(self, now=False):
+        """Stop and remove the container, then give its GPUs back."""
+        try:
+            found = await self.get_object()
+            if found:
+                await self.docker("stop", self.object_id, timeout=0 if now else 8)
+                await self.remove_object()
+        except docker.errors.NotFound:
+            pass
+        finally:
+            self.object_id = ""
+            await self._release()
+
+    async def remove_object(self):
+        """Remove the container; one that is already going is as good as gone."""
+        try:
+            await self.docker("remove_container", self.object_id, v=True, force=True)
+        except docker.errors.APIError as e:
+            if e.status_code not in (404, 409):
+                raise
+
+    async def _explain(self, found: dict) -> None:
+        memory = next(
+            (p.memory for p in self.settings.profiles
+             if p.name == found["Config"]["Labels"].get("cohort.profile")), "?",
+        )  # fmt: skip
+        self.ended = evidence.reason(found["State"], memory)
+        tail = await self.docker("logs", self.object_id, tail=40)
+        self.log.error(
+            "%s ended: %s\n%s\n%s",
+            self.container_name, self.ended, json.dumps(found["State"]),
+            tail.decode("utf-8", "replace"),
+        )  # fmt: skip
+
+    async def _claim(self) -> tuple[str, ...]:
+        if not self.profile.gpus:
+            return ()
+        try:
+            return await self._in_thread(self.ledger.claim, self.holder, self.profile.gpus)
+        except CohortError as e:
+            raise Refused(str(e)) from e
+
+    async def _release(self) -> None:
+        if self.team:
+            await self._in_thread(self.ledger.release, self.holder)
+
+    async def _remove_leftover(self) -> None:
+        """A container of this name from before a crash has old devices and an old token."""
+        if await self.get_object():
+            self.log.warning("Removing leftover container %s", self.container_name)
+            await self.remove_object()
+
+    def _ensure_home(self) -> None:
+        home: Path = containers.home_of(self.settings, self.user.name, self.team)
+        if not home.exists():
+            home.mkdir(mode=0o700, parents=True)
+            os.chown(home, containers.UID, containers.UID)
+
+    async def _in_thread(self, call, *args):
+        return await asyncio.wrap_future(self.executor.submit(call, *args))
