@@ -165,7 +165,8 @@ class GpuLedger:
             by_holder.setdefault(claim.holder, []).append(claim)
         parts = []
         for held in by_holder.values():
-            names = " and ".join(gpu_label(c.device) for c in held)
+            *most, last = [gpu_label(c.device) for c in held]
+            names = f"{', '.join(most)} and {last}" if most else last
             since = _when(min(c.since for c in held), self.now())
             parts.append(f"{held[0].holder} has {names} (since {since})")
         return ", ".join(parts)

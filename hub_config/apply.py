@@ -21,7 +21,8 @@ def update_address(c, settings: Settings, secrets: dict[str, str]) -> None:
     c.JupyterHub.hub_bind_url = f"http://{gateway}:{HUB_PORT}"
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.cleanup_proxy = False
-    c.JupyterHub.proxy_check_interval = 10
+    # How often the hub looks whether the proxy, restarted perhaps, still has all routes.
+    c.JupyterHub.last_activity_interval = 30
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{address.internal('proxy-api')}"
     c.ConfigurableHTTPProxy.auth_token = secrets["proxy_token"]
@@ -61,7 +62,8 @@ def update_login(c, settings: Settings, secrets: dict[str, str]) -> None:
     cls = GitHubLogin if github else ProviderLogin
     c.JupyterHub.authenticator_class = cls
     a = c[cls.__name__]
-    a.settings = settings
+    cls.settings = settings
+    a.any_allow_config = True  # CohortLogin.check_allowed decides
     a.enable_auth_state = a.manage_roles = True
     a.auth_refresh_age, a.auth_refresh_strict = login.recheck_seconds, True
     a.allow_all = False
@@ -104,7 +106,8 @@ def update_spawner(c, settings: Settings, ledger: GpuLedger, image_tag: str) -> 
 
     c.JupyterHub.spawner_class = CohortSpawner
     s = c.CohortSpawner
-    s.settings, s.ledger, s.image_tag = settings, ledger, image_tag
+    CohortSpawner.settings, CohortSpawner.ledger = settings, ledger
+    s.image_tag = image_tag
     s.cmd = ["cohort-workspace"]
     s.default_url, s.notebook_dir = "/lab", ""
     s.remove, s.use_internal_ip, s.network_name = True, True, settings.lab.project
@@ -155,4 +158,3 @@ def apply_config(c, settings: Settings, secrets: dict[str, str], ledger, image_t
     update_spawner(c, settings, ledger, image_tag)
     update_pages(c, settings)
     update_services(c, settings)
-    c.JupyterHub.tornado_settings["gpu_ledger"] = ledger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from cohort.gpus import GpuLedger, gpu_label
@@ -32,7 +33,7 @@ class Card:
 async def make_cards(handler, settings: Settings, membership: Membership, ledger: GpuLedger):
     """Return the cards of a person: the desk first, then the teams by name."""
     role = membership.role or "participant"
-    claims = ledger.claims()
+    claims = await asyncio.to_thread(ledger.claims)
     cards = [await _card(handler, settings, handler.current_user.name, None, role, claims)]
     for team in membership.teams:
         cards.append(await _card(handler, settings, account_of(team), team, role, claims))

@@ -13,7 +13,7 @@ from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.github import GitHubOAuthenticator
 from tornado import web
 from tornado.httpclient import HTTPClientError
-from traitlets import Any, Float, Unicode
+from traitlets import Float, Unicode
 
 from cohort.settings import Settings
 from hub_config import login_pages, pages
@@ -42,7 +42,7 @@ PROVIDER_DOWN = (
 class CohortLogin(Authenticator):
     """What every provider has in common; mixed in before an oauthenticator class."""
 
-    settings = Any(help="the lab's Settings")
+    settings: Settings  # set once on the class
     issuer = Unicode(config=True, help="OpenID Connect issuer whose discovery document is read")
     end_session_url = Unicode(config=True, help="where a browser ends its session at the provider")
     grace_seconds = Float(600, help="how long sessions live on while the provider is down")

@@ -32,14 +32,14 @@ class HomeHandler(BaseHandler):
             cards=await self._cards(),
             courses=self.authenticator.settings.courses,
             role=membership_of(r.name for r in user.roles).role,
-            gpus=self.settings["gpu_ledger"].devices,
+            gpus=self.spawner_class.ledger.devices,
         )
         self.finish(html)
 
     async def _cards(self) -> list[Card]:
         settings = self.authenticator.settings
         membership = membership_of(r.name for r in self.current_user.roles)
-        return await make_cards(self, settings, membership, self.settings["gpu_ledger"])
+        return await make_cards(self, settings, membership, self.spawner_class.ledger)
 
 
 class CardsHandler(HomeHandler):

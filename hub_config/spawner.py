@@ -16,11 +16,11 @@ from pathlib import Path
 import docker.errors
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
-from traitlets import Any, Unicode, default
+from traitlets import Unicode, default
 
 from cohort.errors import CohortError
-from cohort.gpus import Holder
-from cohort.settings import Profile
+from cohort.gpus import GpuLedger, Holder
+from cohort.settings import Profile, Settings
 from hub_config import containers, evidence
 from hub_config.membership import membership_of, team_of
 from hub_config.ready import wait_ready
@@ -37,8 +37,11 @@ class Refused(SpawnException):
 class CohortSpawner(DockerSpawner):
     """A container per desk and per team; see the module's invariants."""
 
-    settings = Any(help="the lab's Settings")
-    ledger = Any(help="the lab's GpuLedger")
+    # Set once on the class: traitlets copies what stands in its configuration, and a ledger
+    # holds a database connection.
+    settings: Settings
+    ledger: GpuLedger
+
     image_tag = Unicode("latest", config=True, help="tag of the lab's own images")
     ended = Unicode("", help="why the last server ended, shown on the home page")
 
@@ -164,6 +167,8 @@ class CohortSpawner(DockerSpawner):
             "COHORT_TEAM": self.team or "",
             "COHORT_IDLE_SECONDS": str(self.profile.idle_minutes * 60),
             "COHORT_WARN_SECONDS": str(idle.warn_minutes * 60),
+            # Open web sockets are checked against the hub at least this often.
+            "COHORT_DOOR_SECONDS": str(min(10, self.settings.login.recheck_seconds)),
             "COHORT_GPUS": json.dumps(self.gpus),
             "COHORT_HUB_PRESENCE_URL": f"{self.hub.api_url}/cohort/presence",
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import secrets
 import subprocess
 import time
@@ -174,32 +173,43 @@ def test_simulated_gpus_are_found_only_when_asked_for(tmp_path):
     assert [p.name for p in (tmp_path / "cdi").iterdir()] == ["sim.json"]
 
 
-def test_the_engine_gives_a_container_its_simulated_gpu_and_no_other(request):
+def test_the_engine_gives_a_container_its_simulated_gpu_and_no_other(tmp_path, request):
     """On the real engine: the variable, the device node, and nothing of the neighbour's."""
     image = "cohort/base:latest"
-    if subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode:
-        pytest.fail(f"{image} is missing: run `make images`.")
-    # A file of its own kind, because a lab may be using simulated GPUs on this engine.
-    vendor = f"t{secrets.token_hex(4)}.cohort"
-    folder = Path(os.environ.get("COHORT_TEST_CDI_DIR", "/etc/cdi"))
-    path = folder / f"{vendor}.json"
-    write_simulated(path, 2)
-    request.addfinalizer(path.unlink)
-    path.write_text(path.read_text().replace("sim.cohort/gpu", f"{vendor}/gpu"))
+    if run("docker", "image", "inspect", image).returncode:
+        pytest.fail(f"The image {image} is missing: the lab's images have not been built.")
+    # A kind of its own, because a lab may be using simulated GPUs on this engine.
+    kind = f"t{secrets.token_hex(4)}.cohort/gpu"
+    write_simulated(tmp_path / "sim.json", 2)
+    install_spec((tmp_path / "sim.json").read_text().replace("sim.cohort/gpu", kind), request)
     script = "env; ls /dev; test -c /dev/simgpu1 && echo x > /dev/simgpu1 && echo wrote"
-    command = ["docker", "run", "--rm", "--network=none", "--cap-drop=ALL", "--user=1000:1000",
-               f"--device={vendor}/gpu=1", image, "sh", "-c", script]  # fmt: skip
-    done = wait_for_device(command)
+    done = run_with_device(
+        "docker", "run", "--rm", "--network=none", "--cap-drop=ALL", "--user=1000:1000",
+        f"--device={kind}=1", image, "sh", "-c", script,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     words = done.stdout.split()
     assert "COHORT_SIM_GPU_1=1" in words and "simgpu1" in words and "wrote" in words
     assert "COHORT_SIM_GPU_0=1" not in words and "simgpu0" not in words
 
 
-def wait_for_device(command: list[str]) -> subprocess.CompletedProcess[str]:
+def install_spec(text: str, request: pytest.FixtureRequest) -> None:
+    """Put a spec where the engine looks, whole at once, until the test ends."""
+    path = Path("/etc/cdi", f"cohort-test-{secrets.token_hex(4)}.json")
+    path.parent.mkdir(exist_ok=True)
+    request.addfinalizer(lambda: path.unlink(missing_ok=True))
+    path.with_suffix(".tmp").write_text(text)
+    path.with_suffix(".tmp").rename(path)
+
+
+def run_with_device(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a container once the engine, which watches the folder, knows the device."""
     deadline = time.monotonic() + 20
     while True:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = run(*command)
         if "unresolvable CDI devices" not in done.stderr or time.monotonic() > deadline:
             return done
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
