@@ -1,0 +1,57 @@
+"""``python -m bench``: measure everything, print one table, write ``results/latest.json``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.results import Figure, write
+from bench.spawns import BURST, bursts, side_by_side
+from bench.stock import StockHub
+from cohort.lab.images import image_names
+from tests.labs import PEOPLE, Lab
+
+START = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Print progress at once."""
+    print(f"[{time.monotonic() - START:6.1f} s] {text}", flush=True)
+
+
+def main() -> int:
+    """Bring up our lab and a stock hub side by side, and measure."""
+    images = image_names()[1]
+    with tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder:
+        lab = Lab(Path(folder))
+        many = "".join(f"p{n:02},Person {n},p{n:02}@lab.example,apollo,participant\n" for n in range(BURST))  # noqa: E501  # fmt: skip
+        lab.people.write_text(PEOPLE + many, encoding="utf-8")
+        stock_folder = Path(folder) / "stock"
+        stock_folder.mkdir()
+        stock = StockHub(stock_folder, images.hub, images.workspace)
+        try:
+            figures = measure(lab, stock, images.workspace)
+        finally:
+            lab.down()
+            stock.down()
+    print(write(figures))
+    return 0
+
+
+def measure(lab: Lab, stock: StockHub, image: str) -> list[Figure]:
+    """Everything that needs the two hubs."""
+    say("make up, images built")
+    begin = time.monotonic()
+    lab.up()
+    figures = [Figure("up_warm_s", round(time.monotonic() - begin, 1), "s", 1, None, "<= 60")]
+    stock.up()
+    say("one spawn after another: ours, stock, bare")
+    figures += side_by_side(lab, stock, image, say)
+    say(f"{BURST} people at once")
+    return figures + bursts(lab, stock, say)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
