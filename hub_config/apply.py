@@ -8,6 +8,7 @@ from pathlib import Path
 from cohort.gpus import GpuLedger
 from cohort.settings import Settings
 from hub_config.login import GitHubLogin, ProviderLogin
+from hub_config.routes import LabProxy
 
 ROOT = Path(__file__).parent
 HUB_PORT = 8081
@@ -23,6 +24,7 @@ def update_address(c, settings: Settings, secrets: dict[str, str]) -> None:
     c.JupyterHub.cleanup_proxy = False
     # How often the hub looks whether the proxy, restarted perhaps, still has all routes.
     c.JupyterHub.last_activity_interval = 30
+    c.JupyterHub.proxy_class = LabProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{address.internal('proxy-api')}"
     c.ConfigurableHTTPProxy.auth_token = secrets["proxy_token"]

@@ -161,8 +161,10 @@ class CohortSpawner(DockerSpawner):
     def get_env(self):
         """The hub's variables and what `cohort.workspace` reads."""
         idle = self.settings.idle
+        report_every = min(60, self.profile.idle_minutes * 60 / 4)
         return {
             **super().get_env(),
+            "JUPYTERHUB_ACTIVITY_INTERVAL": str(int(report_every)),
             "COHORT_KIND": self.kind,
             "COHORT_TEAM": self.team or "",
             "COHORT_IDLE_SECONDS": str(self.profile.idle_minutes * 60),

@@ -1,86 +1,154 @@
 """The base image: a minimal Debian made from signed packages, with no image registry.
 
 Where the host can run mmdebstrap with a Debian mirror of its own, that makes the root file
-system; elsewhere `debian:bookworm-slim` is pulled. The same Dockerfile finishes both.
+system; elsewhere `debian:bookworm-slim` is pulled. The same Dockerfile finishes both, and
+both end in the same state.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from cohort.errors import CohortError
-from cohort.lab.apt import debian_sources, install
-from cohort.lab.run import follow
+from cohort.lab.apt import as_root, install, read_os_release
+from cohort.lab.engine_setup import APT, OS_RELEASE, find_mirror, host_sources
+from cohort.lab.run import follow, last_line, run
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = "ca-certificates,python3,python3-venv"
+Report = Callable[[str], None]
+
+FOLDER = Path(__file__).resolve().parents[2] / "images" / "base"
 SUITE = "bookworm"
-SMALL = (
-    "--variant=minbase", f"--include={PACKAGES}",
-    '--aptopt=Acquire::Languages "none"',
-    "--dpkgopt=path-exclude=/usr/share/man/*",
-    "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-exclude=/usr/share/locale/*",
-)  # fmt: skip
+SLIM = f"debian:{SUITE}-slim"
+PACKAGES = "ca-certificates,python3,python3-venv"
+BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def ensure_base_image(tag: str, report: Callable[[str], None]) -> None:
-    """Make ``cohort/base:<tag>`` unless the engine has it."""
-    image = f"cohort/base:{tag}"
+@dataclass(frozen=True)
+class Mirror:
+    """Where Debian packages come from; ``keyring`` is a file, or "" for apt's usual ones."""
+
+    main: str
+    security: str = ""
+    keyring: str = ""
+
+    def lines(self, suite: str) -> list[str]:
+        """One-line sources of a suite with its updates."""
+        lines = [f"deb {self.main} {suite} main", f"deb {self.main} {suite}-updates main"]
+        return lines + ([f"deb {self.security} {suite}-security main"] if self.security else [])
+
+
+def host_mirror(etc: Path = APT, os_release: Path = OS_RELEASE) -> Mirror | None:
+    """Return the host's own Debian mirror, or None where it has none (Ubuntu, say)."""
+    release = read_os_release(os_release.read_text(encoding="utf-8"))
+    if release.get("ID") != "debian":
+        return None
+    main, security = find_mirror(host_sources(etc), release.get("VERSION_CODENAME", ""))
+    if main is None:
+        return None
+    return Mirror(
+        main=_resolve(main.uri),
+        security=_resolve(security.uri) if security else "",
+        keyring=main.key if main.key.startswith("/") else "",
+    )
+
+
+def _resolve(uri: str) -> str:
+    """Debian's cloud images name a file with a list of mirrors; the image needs one of them."""
+    if not uri.startswith("mirror+file:"):
+        return uri
+    listed = Path("/" + uri.removeprefix("mirror+file:").lstrip("/")).read_text(encoding="utf-8")
+    found = [line.split()[0] for line in listed.splitlines() if line.strip() and line[0] != "#"]
+    return found[0] if found else uri
+
+
+def ensure_base_image(tag: str, report: Report) -> None:
+    """Make ``cohort/base:<tag>`` unless the engine has it; ``cohort/base:latest`` follows it.
+
+    Raises `CohortError` if neither the host's Debian mirror nor an image registry gives one.
+    """
+    image, root = f"cohort/base:{tag}", f"cohort/base:rootfs-{tag}"
     if _exists(image):
         return
-    report(f"Building {image} from Debian packages")
-    root = "cohort/base:rootfs"
-    sources = debian_sources(SUITE)
-    if sources and (shutil.which("mmdebstrap") or _can_install()):
-        _bootstrap(sources, root)
-    else:
-        root = f"debian:{SUITE}-slim"
-        report(f"  no Debian mirror on this host: pulling {root}")
-    folder = ROOT / "images" / "base"
-    follow(
-        ["docker", "buildx", "build", "--progress", "plain", "--load", "--build-arg",
-         f"ROOTFS={root}", "-t", image, "-t", "cohort/base:latest", *_secret(), str(folder)],
-        lambda text: None, what=f"Building {image}",
-    )  # fmt: skip
+    report(f"Building {image}")
+    try:
+        finish(_root_image(root, report), tag)
+    finally:
+        # Only the name goes; its layers live on in the finished image.
+        subprocess.run(["docker", "image", "rm", root], check=False, capture_output=True)
+
+
+def _root_image(root: str, report: Report) -> str:
+    """Make or pull what the Dockerfile starts from, and return its name."""
+    try:
+        bootstrap(host_mirror(), root, report)
+        return root
+    except CohortError as e:
+        report(f"  {e} Pulling {SLIM} instead.")
+        try:
+            run(["docker", "pull", "--quiet", SLIM], what=f"Pulling {SLIM}")
+            return SLIM
+        except CohortError as pulled:
+            raise CohortError(
+                f"The base image cannot be made ({e} {pulled}): give this host a Debian mirror "
+                "or a way to an image registry, then run this again."
+            ) from pulled
 
 
 def _exists(image: str) -> bool:
-    return subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode == 0
+    line = ["docker", "image", "inspect", "--format", "{{.Id}}", image]
+    return subprocess.run(line, check=False, capture_output=True).returncode == 0
 
 
-def _can_install() -> bool:
-    try:
+def bootstrap(mirror: Mirror | None, image: str, report: Report) -> None:
+    """Pipe mmdebstrap's archive straight into the engine (20 s); raises `CohortError`."""
+    if mirror is None:
+        raise CohortError("This host has no Debian mirror.")
+    if not shutil.which("mmdebstrap"):
+        report("  installing mmdebstrap")
         install(["mmdebstrap"])
-    except CohortError:
-        return False
-    return True
+    line = [
+        "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}",
+        *([f"--keyring={mirror.keyring}"] if mirror.keyring else []),
+        # Left out as they are unpacked; the Dockerfile keeps them out from then on.
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "locale")),
+        SUITE, "-", *mirror.lines(SUITE),
+    ]  # fmt: skip
+    said: list[str] = []
+    with (
+        subprocess.Popen(
+            as_root(line), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as make,
+        subprocess.Popen(
+            ["docker", "import", "-", image], stdin=make.stdout, stdout=subprocess.DEVNULL
+        ) as take,
+    ):  # fmt: skip
+        make.stdout.close()  # only the engine reads it: mmdebstrap learns if that ends early
+        for raw in make.stderr:
+            said.append(raw.decode("utf-8", "replace").rstrip())
+            if re.match(r"I: (downl|extr|inst|creat).*\.\.\.$", said[-1]):
+                report("  " + said[-1][3:])
+    if make.returncode or take.returncode:
+        cause = next((s for s in reversed(said) if s.startswith("E: ")), last_line("\n".join(said)))
+        raise CohortError(f"The host's Debian mirror did not give an image ({cause}).")
 
 
-def _bootstrap(sources: list[str], image: str) -> None:
-    """Pipe mmdebstrap's archive straight into the engine."""
-    make = subprocess.Popen(
-        ["mmdebstrap", *SMALL, SUITE, "-", *sources],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    done = subprocess.run(
-        ["docker", "import", "-", image], stdin=make.stdout, capture_output=True, text=True
-    )
-    _, said = make.communicate()
-    if make.returncode or done.returncode:
-        print(said.decode("utf-8", "replace"), done.stderr, file=sys.stderr)
-        raise CohortError(
-            "The base image could not be made from the host's Debian mirror; "
-            "see mmdebstrap's messages above, and run the same command again."
-        )
-
-
-def _secret() -> list[str]:
-    bundles = [os.environ.get("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt"]
-    found = next((b for b in bundles if b and Path(b).is_file()), None)
-    return ["--secret", f"id=ca,src={found}"] if found else []
+def finish(root: str, tag: str) -> None:
+    """Run the finishing Dockerfile on a root file system; raises `CohortError`."""
+    image = f"cohort/base:{tag}"
+    line = ["docker", "buildx", "build", "--progress", "plain", "--load", "--build-arg",
+            f"ROOTFS={root}", "--label", f"cohort.inputs={tag}", "-t", image,
+            "-t", "cohort/base:latest"]  # fmt: skip
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        value = os.environ.get(name) or os.environ.get(name.upper())
+        line += ["--build-arg", f"{name}={value}"] if value else []
+    bundles = [os.environ.get(name) for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")]
+    bundle = next((b for b in [*bundles, str(BUNDLE)] if b and Path(b).is_file()), None)
+    # A secret is mounted for one step and never becomes part of the image.
+    line += ["--secret", f"id=ca,src={bundle}"] if bundle else []
+    follow([*line, str(FOLDER)], lambda text: None, what=f"Building {image}")

@@ -1,0 +1,74 @@
+"""The open websockets of this server: whose they are, and a way to close them.
+
+Kernels, terminals, shared documents and JupyterLab's events each have a handler of their own;
+all of them stay inside tornado's `WebSocketHandler.get` for as long as they are open, so that
+is the one place to see them come and go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tornado.websocket import WebSocketHandler
+
+FORBIDDEN = 4403  # close code of ours; browsers show it to JupyterLab as it is
+
+
+class Sockets:
+    """Open websockets and the tokens they were opened with."""
+
+    def __init__(self, hub_auth, changed: Callable[[], None]) -> None:
+        self._auth, self._changed = hub_auth, changed
+        self._open: dict[WebSocketHandler, tuple[str, str]] = {}
+        self.on_open: list[Callable[[WebSocketHandler], None]] = []
+
+    def watch(self) -> None:
+        """See every websocket from now on."""
+        original = WebSocketHandler.get
+        sockets = self
+
+        # WHY a patch: tornado has no hook for this, and each extension subclasses for itself.
+        async def get(handler, *args, **kwargs):
+            sockets._add(handler)
+            try:
+                return await original(handler, *args, **kwargs)
+            finally:
+                sockets._discard(handler)
+
+        self._restore = lambda: setattr(WebSocketHandler, "get", original)
+        WebSocketHandler.get = get
+
+    def unwatch(self) -> None:
+        """Put tornado's own method back."""
+        self._restore()
+
+    def people(self) -> list[str]:
+        """Logins of those with a page open, each once, sorted."""
+        return sorted({login for login, _ in self._open.values()})
+
+    def tokens(self) -> set[str]:
+        """The distinct tokens of all open websockets."""
+        return {token for _, token in self._open.values() if token}
+
+    def close(self, token: str, reason: str) -> int:
+        """Close the websockets opened with a token; returns how many."""
+        doomed = [h for h, (_, t) in self._open.items() if t == token]
+        for handler in doomed:
+            # A client that never answers the closing may go on sending for 5 s: to nobody.
+            handler.on_message = lambda message: None
+            handler.close(FORBIDDEN, reason)
+        return len(doomed)
+
+    def _add(self, handler: WebSocketHandler) -> None:
+        user = handler.current_user
+        if user is None:
+            return
+        login = getattr(user, "username", None) or str(user)
+        self._open[handler] = (login, self._auth.get_token(handler) or "")
+        for call in self.on_open:
+            call(handler)
+        self._changed()
+
+    def _discard(self, handler: WebSocketHandler) -> None:
+        if self._open.pop(handler, None):
+            self._changed()

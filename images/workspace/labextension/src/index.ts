@@ -1,0 +1,11 @@
+/** Cohort inside JupyterLab: one plugin a topic, all fed by the poller of `status.ts`. */
+
+import { gonePlugin } from './gone';
+import { gpuPlugin } from './gpu';
+import { idlePlugin } from './idle';
+import { statusPlugin } from './status';
+import { teamPlugin } from './team';
+
+export { IStatusPoller } from './status';
+
+export default [statusPlugin, gonePlugin, idlePlugin, gpuPlugin, teamPlugin];
