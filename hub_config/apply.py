@@ -121,7 +121,7 @@ def update_spawner(c, settings: Settings, ledger: GpuLedger, image_tag: str) -> 
 def update_pages(c, settings: Settings) -> None:
     """Our templates before JupyterHub's; the lab's name and picture on every page."""
     c.JupyterHub.template_paths = [str(ROOT / "templates")]
-    c.JupyterHub.template_vars = {"lab": settings.lab, "profiles_of": settings.profiles_for}
+    c.JupyterHub.template_vars = {"lab": settings.lab}
     c.JupyterHub.logo_file = str(settings.lab.picture or ROOT / "static" / "lab.svg")
     c.JupyterHub.default_url = "/hub/home"
 

@@ -34,19 +34,25 @@ async def make_cards(handler, settings: Settings, membership: Membership, ledger
     """Return the cards of a person: the desk first, then the teams by name."""
     role = membership.role or "participant"
     claims = await asyncio.to_thread(ledger.claims)
-    cards = [await _card(handler, settings, handler.current_user.name, None, role, claims)]
+    profiles = {
+        kind: tuple(
+            p for p in settings.profiles_for(kind, role) if p.gpus <= len(ledger.devices)
+        )
+        for kind in ("desk", "team")
+    }
+    cards = [await _card(handler, handler.current_user.name, None, role, profiles["desk"], claims)]
     for team in membership.teams:
-        cards.append(await _card(handler, settings, account_of(team), team, role, claims))
+        account = account_of(team)
+        cards.append(await _card(handler, account, team, role, profiles["team"], claims))
     return cards
 
 
-async def _card(handler, settings, account, team, role, claims) -> Card:
+async def _card(handler, account, team, role, profiles, claims) -> Card:
     user = handler.find_user(account)
     spawner = user.spawner if user else None
     if spawner and spawner.ready:
         # A server that died since the last look is noticed here, not minutes later.
         await spawner.poll_and_notify()
-    profiles = tuple(settings.profiles_for("team" if team else "desk", role))
     chosen = (spawner.orm_spawner.user_options or {}).get("profile") if spawner else None
     return Card(
         kind="team" if team else "desk",

@@ -71,7 +71,8 @@ class CohortSpawner(DockerSpawner):
         """Profiles that the person who asks may choose here; the first is the default."""
         asker = getattr(self.handler, "current_user", None) if self.handler else None
         role = membership_of(r.name for r in asker.roles).role if hasattr(asker, "roles") else None
-        return self.settings.profiles_for(self.kind, role or "participant")
+        fitting = self.settings.profiles_for(self.kind, role or "participant")
+        return [p for p in fitting if p.gpus <= len(self.ledger.devices)]
 
     def chosen_profile(self) -> Profile:
         """The profile in ``user_options``, or the default; raises `Refused` for any other."""
@@ -97,6 +98,11 @@ class CohortSpawner(DockerSpawner):
     def image_name(self) -> str:
         image = self.profile.image
         return f"cohort/{image}:{self.image_tag}" if image == "workspace" else image
+
+    @default("apply_user_options")
+    def _apply_user_options_default(self):
+        # The profile is applied in start(), where it is checked; upstream warns if nobody says so.
+        return lambda spawner, options: None
 
     @default("object_name")
     def _object_name_default(self):

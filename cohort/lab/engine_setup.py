@@ -346,7 +346,9 @@ def _stop(engine: Engine) -> None:
     if SYSTEMD.exists():
         run(as_root(["systemctl", "stop", "docker"]), what="Stopping Docker")
         return
-    run(as_root(["kill", PID_FILE.read_text().strip()]), what="Stopping Docker")
+    # The shell's own kill: a minimal Debian has no program of that name.
+    line = ["sh", "-c", 'kill "$0"', PID_FILE.read_text().strip()]
+    run(as_root(line), what="Stopping Docker")
     deadline = time.monotonic() + 30
     while alive() and time.monotonic() < deadline:
         time.sleep(0.1)

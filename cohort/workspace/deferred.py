@@ -64,9 +64,7 @@ def _put_in_place(stand_in: StandIn, real: ModuleType) -> None:
         for key, value in list(names.items()):
             if value is stand_in:
                 names[key] = real
-            elif type(value) is Name and value._stand_in is stand_in:
-                names[key] = getattr(real, value._name)
-            elif type(value) is _ErrorMeta and value._stand_in is stand_in:
+            elif type(value) in (Name, _ErrorMeta) and value._stand_in is stand_in:
                 names[key] = getattr(real, value._name)
 
 
@@ -159,7 +157,9 @@ class _Finder:
         real = PathFinder.find_spec(fullname, path)
         if real is None:
             return None
-        spec = ModuleSpec(fullname, self, origin=real.origin, is_package=bool(real.submodule_search_locations))
+        spec = ModuleSpec(
+            fullname, self, origin=real.origin, is_package=bool(real.submodule_search_locations)
+        )
         spec.submodule_search_locations = real.submodule_search_locations
         spec.has_location = real.has_location
         return spec

@@ -10,6 +10,7 @@ from jupyter_server.extension.application import ExtensionApp
 from tornado import web
 
 from cohort.workspace.activity import Activity
+from cohort.workspace.collaboration import stop_quietly
 from cohort.workspace.doors import Doors
 from cohort.workspace.gpus import Gpus
 from cohort.workspace.kinds import read_environment
@@ -52,11 +53,13 @@ class Cohort(ExtensionApp):
         auth = serverapp.identity_provider.hub_auth
         self.activity = Activity(serverapp.web_app)
         self.gpus = Gpus(space.gpus)
-        self.sockets = Sockets(auth, lambda: self.presence.changed())
+        self.sockets = Sockets(auth)
         self.presence = Presence(space.presence_url, auth.api_token, self.sockets.people, self.log)
+        self.sockets.on_change.append(self.presence.changed)
         self.doors = Doors(auth, self.sockets, space.door_seconds, self.log)
         self.sockets.on_open.append(self.activity.note_edits)
         self.sockets.watch()
+        stop_quietly(serverapp)
         self._count_what_people_do(serverapp.web_app)
         self._tasks = [
             asyncio.ensure_future(run)

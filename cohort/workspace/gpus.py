@@ -57,7 +57,9 @@ class Gpus:
             self._asked = time.monotonic()
             self._task = asyncio.ensure_future(self._look())
         # With as many lines as devices they are in the same order; else nobody can tell.
-        known = self._rows if len(self._rows) == len(self._names) else [(None,) * 3] * len(self._names)
+        known = (
+            self._rows if len(self._rows) == len(self._names) else [(None,) * 3] * len(self._names)
+        )
         return [
             {
                 "name": name,

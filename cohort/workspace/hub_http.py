@@ -39,7 +39,7 @@ class Response:
         return self._body.decode("utf-8", "replace")
 
 
-async def fetch(
+async def fetch(  # noqa: PLR0913 - the signature is JupyterHub's
     url: str,
     *,
     method: str = "GET",

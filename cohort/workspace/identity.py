@@ -15,7 +15,9 @@ COLOURS = 7
 def initials_of(name: str) -> str:
     """First letters of the first and last word, such as "AW" for "Ada Wong"."""
     words = name.split()
-    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+    return "".join(
+        word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)
+    ).upper()
 
 
 def colour_of(login: str) -> str:

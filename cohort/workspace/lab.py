@@ -25,11 +25,10 @@ from cohort.workspace.late import when_asked
 
 # What would fetch news and packages from the internet, or build with tools that are not here.
 OFF = ("@jupyterlab/apputils-extension:announcements", "@jupyterlab/extensionmanager-extension")
-HERE = str(Path(jupyterlab.__file__).parent)
 
 
-class Lab(LabServerApp):
-    """JupyterLab as a server extension under its own name, ``lab``."""
+class LabApp(LabServerApp):
+    """JupyterLab as a server extension, under the names that settings files know it by."""
 
     name = "lab"
     app_name = "JupyterLab"
@@ -41,11 +40,13 @@ class Lab(LabServerApp):
 
     @default("user_settings_dir")
     def _user_settings_dir(self):
-        return os.path.join(jupyter_config_dir(), "lab", "user-settings")
+        default = os.path.join(jupyter_config_dir(), "lab", "user-settings")
+        return os.environ.get("JUPYTERLAB_SETTINGS_DIR") or default
 
     @default("workspaces_dir")
     def _workspaces_dir(self):
-        return os.path.join(jupyter_config_dir(), "lab", "workspaces")
+        default = os.path.join(jupyter_config_dir(), "lab", "workspaces")
+        return os.environ.get("JUPYTERLAB_WORKSPACES_DIR") or default
 
     @default("app_settings_dir")
     def _app_settings_dir(self):
@@ -92,7 +93,11 @@ class Lab(LabServerApp):
             allow_hidden_files=contents.allow_hidden,
             delete_to_trash=getattr(contents, "delete_to_trash", False),
             notebookVersion=json.dumps(version_info),
-            extensionManager={"name": "read-only", "can_install": False, "install_path": sys.prefix},
+            extensionManager={
+                "name": "read-only",
+                "can_install": False,
+                "install_path": sys.prefix,
+            },
             # What the terminals and language servers, which are loaded later, say of themselves.
             terminalsAvailable=server.terminals_enabled,
             rootUri=Path(contents.root_dir).as_uri(),
@@ -119,4 +124,4 @@ class Lab(LabServerApp):
 
 
 def _jupyter_server_extension_points():
-    return [{"module": __name__, "app": Lab}]
+    return [{"module": __name__, "app": LabApp}]

@@ -1,4 +1,4 @@
-"""Starts a workspace: ``python -I -m cohort.workspace.launch`` instead of jupyterhub-singleuser.
+"""Starts a workspace: ``cohort-workspace`` instead of ``jupyterhub-singleuser``.
 
 The same server with fewer imports before its first answer. If that cannot be, because another
 version of JupyterHub or JupyterLab is installed than the one it was measured with, the ordinary
@@ -15,6 +15,9 @@ import sys
 
 def main() -> None:
     """Run the server until it is stopped."""
+    # Connection files and cookie secrets are of this container and end with it: not among a
+    # team's files, and not on its disk.
+    os.environ.setdefault("JUPYTER_RUNTIME_DIR", f"/tmp/jupyter-{os.getuid()}")  # noqa: S108
     # A third of the collector's work at a start is on modules, which never go away. [30 ms]
     gc.disable()
     try:

@@ -8,6 +8,7 @@ heavy module comes in.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
 from cohort.workspace import deferred
@@ -16,12 +17,12 @@ from cohort.workspace import deferred
 DEFERRED = (
     "aiohttp",  # [95] jupyterhub.utils names two of its exceptions
     "requests",  # [40] jupyterlab_server fetches lists of allowed extensions; we have none
-    "jsonschema",  # [60] events and settings are checked when there are some
+    "jsonschema",  # [60] with the two after it: events, notebooks and settings are checked later
     "jupyter_events.validators",
     "jupyter_events.schema",
-    "babel",
-    "nbformat.json_compat",
-    "yaml",
+    "nbformat.json_compat",  # [5]
+    "yaml",  # [9] schemas of events
+    "babel",  # [4] names of languages
 )
 
 # jupyterhub.log and jupyterhub.scopes, which a single-user server needs for one function each,
@@ -47,11 +48,8 @@ class UnknownVersionError(Exception):
 
 def check_versions() -> None:
     """Raise `UnknownVersionError` unless the packages are those of the image's lock."""
-    import jupyter_server._version  # noqa: PLC0415
-    import jupyterhub._version  # noqa: PLC0415
-
     for package, version in VERSIONS.items():
-        found = sys.modules[f"{package}._version"].__version__
+        found = import_module(f"{package}._version").__version__
         if not found.startswith(version):
             raise UnknownVersionError(f"{package} is {found}, expected {version}*")
 
@@ -79,7 +77,7 @@ def _skip_the_hub() -> None:
     added = [name for name in HUB_ONLY if name not in sys.modules]
     sys.modules.update({name: _nothing(name) for name in added})
     try:
-        import jupyterhub.singleuser.extension  # noqa: F401, PLC0415
+        import jupyterhub.singleuser.extension  # noqa: PLC0415
     finally:
         for name in added:
             del sys.modules[name]

@@ -7,6 +7,7 @@ Authentication, OAuth and the talk with the hub are JupyterHub's, as a server ex
 from __future__ import annotations
 
 import asyncio
+import os
 from unittest import mock
 
 from jupyter_server.serverapp import ServerApp
@@ -77,6 +78,7 @@ class Workspace(JupyterHubSingleUser):
         config = self.config
         config.ServerApp.identity_provider_class = WorkspaceIdentity
         config.ServerApp.default_url = "/lab"
+        config.ServerApp.setdefault("root_dir", os.path.expanduser("~"))
         # The token of whoever lost access is good for this long over HTTP.
         config.HubOAuth.cache_max_age = max(1, round(read_environment().door_seconds))
         config.Workspace.hub_activity_interval = self._report_seconds()

@@ -17,10 +17,11 @@ FORBIDDEN = 4403  # close code of ours; browsers show it to JupyterLab as it is
 class Sockets:
     """Open websockets and the tokens they were opened with."""
 
-    def __init__(self, hub_auth, changed: Callable[[], None]) -> None:
-        self._auth, self._changed = hub_auth, changed
+    def __init__(self, hub_auth) -> None:
+        self._auth = hub_auth
         self._open: dict[WebSocketHandler, tuple[str, str]] = {}
         self.on_open: list[Callable[[WebSocketHandler], None]] = []
+        self.on_change: list[Callable[[], None]] = []
 
     def watch(self) -> None:
         """See every websocket from now on."""
@@ -67,8 +68,12 @@ class Sockets:
         self._open[handler] = (login, self._auth.get_token(handler) or "")
         for call in self.on_open:
             call(handler)
-        self._changed()
+        self._tell()
 
     def _discard(self, handler: WebSocketHandler) -> None:
         if self._open.pop(handler, None):
-            self._changed()
+            self._tell()
+
+    def _tell(self) -> None:
+        for call in self.on_change:
+            call()

@@ -87,7 +87,7 @@ def ask_for_own_password():
         return None
     current_app.logger.security(f"Refused a change of password by {user.user_name}")
     flash(why or "That is not your present password. Nothing was changed.", "error")
-    return redirect(request.path if not request.script_root else request.script_root + request.path)
+    return redirect(request.script_root + request.path)
 
 
 class OneAddress:
