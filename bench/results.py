@@ -35,7 +35,9 @@ def p95(values: list[float]) -> float:
 def ratio(name: str, ours: list[float], theirs: list[float], goal: str) -> Figure:
     """Ratio of medians; ``p95`` is the ratio of the 95th percentiles."""
     value = statistics.median(ours) / statistics.median(theirs)
-    return Figure(name, round(value, 3), "ratio", len(ours), round(p95(ours) / p95(theirs), 3), goal)
+    return Figure(
+        name, round(value, 3), "ratio", len(ours), round(p95(ours) / p95(theirs), 3), goal
+    )
 
 
 def write(figures: list[Figure]) -> str:

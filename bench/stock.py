@@ -49,7 +49,9 @@ class StockHub:
         """Start it and wait until it answers."""
         label = ["--label", f"cohort.project={self.name}"]
         gateway = self.subnet.replace(".0/24", ".1")
-        docker("network", "create", "--subnet", self.subnet, "--gateway", gateway, *label, self.name)
+        docker(
+            "network", "create", "--subnet", self.subnet, "--gateway", gateway, *label, self.name
+        )
         docker("run", "-d", "--name", self.name, *label, "--network", "host", "--init",
                "-v", "/var/run/docker.sock:/var/run/docker.sock", "-v", f"{self.folder}:/stock",
                "-w", "/stock", self.hub_image, "jupyterhub", "--config", "jupyterhub_config.py")  # fmt: skip

@@ -10,68 +10,35 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Role = Literal["participant", "instructor", "mentor", "operator"]
-ROLES: tuple[Role, ...] = ("participant", "instructor", "mentor", "operator")
+from cohort.settings_login import Login
+from cohort.settings_types import NAME, ROLES, Model, Name, Role, Size, parse_size
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])B?", re.IGNORECASE)
-
-
-def check_name(value: str) -> str:
-    """Names become container names, paths and URLs: lower case, digits, dashes, 31 at most."""
-    if not NAME.fullmatch(value):
-        raise ValueError(
-            "expected a lower-case name (a letter, then letters, digits or -, at most 31)"
-        )
-    return value
-
-
-def parse_size(value: str) -> int:
-    """Return a size such as ``"4G"`` in bytes (powers of 1024)."""
-    match = SIZE.fullmatch(str(value).strip())
-    if not match:
-        raise ValueError('expected a size such as "512M" or "8G"')
-    return int(float(match[1]) * 1024 ** ("KMGT".index(match[2].upper()) + 1))
-
-
-def check_size(value: str) -> str:
-    """Reject what `parse_size` cannot read or what no JupyterLab fits into."""
-    if parse_size(value) < 256 * 1024**2:
-        raise ValueError('expected at least "256M": JupyterLab with one kernel needs that')
-    return value
-
-
-Name = Annotated[str, AfterValidator(check_name)]
-Size = Annotated[str, AfterValidator(check_size)]
-
-
-class Model(BaseModel):
-    """Frozen, strict, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = ["NAME", "ROLES", "Login", "Model", "Profile", "Role", "Settings", "parse_size"]
 
 
 class Lab(Model):
     """What the lab is called and where it keeps what must last."""
 
-    name: str = Field("Cohort", min_length=1, max_length=60)
-    welcome: str = Field("", max_length=300)
-    picture: Path | None = None
-    data: Path = Path("/srv/cohort")
-    project: Name = "cohort"
+    name: str = Field("Cohort", min_length=1, max_length=60, description="the lab's name")
+    welcome: str = Field("", max_length=300, description="a sentence under the name")
+    picture: Path | None = Field(None, description="SVG or PNG shown on every page")
+    data: Path = Field(Path("/srv/cohort"), description="folder of everything that must last")
+    project: Name = Field("cohort", description="names the containers and the network")
 
 
 class Address(Model):
     """The one address people use, and the local ports the services use among themselves."""
 
-    url: str = "http://127.0.0.1:8000"
-    bind: str = ""
-    internal_port: int = Field(8100, ge=1024, le=65000)
+    url: str = Field("http://127.0.0.1:8000", description="the address that people type")
+    bind: str = Field("", description="address to listen on; by default what the URL needs")
+    internal_port: int = Field(
+        8100, ge=1024, le=65000, description="first of six loopback ports of the services"
+    )
 
     @field_validator("url")
     @classmethod
@@ -122,8 +89,8 @@ class Address(Model):
 class Tls(Model):
     """A certificate and its key, both PEM files; the proxy serves HTTPS with them."""
 
-    certificate: Path | None = None
-    key: Path | None = None
+    certificate: Path | None = Field(None, description="PEM file, the whole chain")
+    key: Path | None = Field(None, description="PEM file of its key")
 
     @model_validator(mode="after")
     def _both(self) -> Tls:
@@ -135,60 +102,11 @@ class Tls(Model):
         return self
 
 
-class Login(Model):
-    """Who says who people are: the bundled provider, or any other OpenID Connect one."""
-
-    provider: Literal["bundled", "oidc", "github", "google", "entra"] = "bundled"
-    title: str = ""
-    issuer: str = ""
-    client_id: str = ""
-    client_secret_file: Path | None = None
-    authorize_url: str = ""
-    token_url: str = ""
-    userdata_url: str = ""
-    logout_url: str = ""
-    tenant: str = ""
-    scopes: tuple[str, ...] = ("openid", "profile", "email", "groups")
-    username_claim: str = "preferred_username"
-    name_claim: str = "name"
-    groups_claim: str = "groups"
-    groups: dict[str, str] = Field(default_factory=dict)
-    recheck_seconds: int = Field(60, ge=1, le=3600)
-
-    @field_validator("groups")
-    @classmethod
-    def _check_groups(cls, value: dict[str, str]) -> dict[str, str]:
-        for group, meaning in value.items():
-            kind, _, name = meaning.partition(":")
-            if kind == "team" and NAME.fullmatch(name):
-                continue
-            if kind == "role" and name in ROLES:
-                continue
-            raise ValueError(
-                f'{group!r}: expected "team:<name>" or "role:<one of {", ".join(ROLES)}>"'
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _complete(self) -> Login:
-        if self.provider == "bundled":
-            return self
-        missing = [k for k in ("client_id", "client_secret_file") if not getattr(self, k)]
-        if self.provider == "oidc" and not self.issuer:
-            urls = ("authorize_url", "token_url", "userdata_url")
-            missing += ["issuer"] if not all(getattr(self, u) for u in urls) else []
-        if self.provider == "entra" and not self.tenant:
-            missing.append("tenant")
-        if missing:
-            raise ValueError(f"provider {self.provider!r} also needs {', '.join(missing)}")
-        return self
-
-
 class Network(Model):
     """The bridge that users' containers sit on, and the private ranges they may reach."""
 
-    subnet: str = "172.30.0.0/20"
-    allow: tuple[str, ...] = ()
+    subnet: str = Field("172.30.0.0/20", description="range of users' containers")
+    allow: tuple[str, ...] = Field((), description="private ranges that containers may reach")
 
     @field_validator("subnet")
     @classmethod
@@ -214,7 +132,9 @@ class Network(Model):
 class Gpus(Model):
     """Which CDI devices the lab hands out."""
 
-    devices: Literal["auto", "none"] | tuple[str, ...] = "auto"
+    devices: Literal["auto", "none"] | tuple[str, ...] = Field(
+        "auto", description="the CDI devices the engine knows, a list of them, or none"
+    )
 
     @field_validator("devices")
     @classmethod
@@ -232,22 +152,22 @@ class Gpus(Model):
 class Idle(Model):
     """How people are warned before an idle server is stopped."""
 
-    warn_minutes: float = Field(10, gt=0)
-    check_seconds: int = Field(60, ge=1)
+    warn_minutes: float = Field(10, gt=0, description="how long before the stop people are warned")
+    check_seconds: int = Field(60, ge=1, description="how often idle servers are looked for")
 
 
 class Profile(Model):
     """One kind of container that a person may choose; limits are hard."""
 
-    name: Name
-    title: str = Field(min_length=1, max_length=60)
-    kind: Literal["desk", "team"]
-    image: str = "workspace"
-    cpus: float = Field(2, gt=0, le=512)
-    memory: Size = "4G"
-    gpus: int = Field(0, ge=0, le=64)
-    idle_minutes: float = Field(60, gt=0)
-    roles: tuple[Role, ...] = ROLES
+    name: Name = Field(description="names the profile")
+    title: str = Field(min_length=1, max_length=60, description="what people see")
+    kind: Literal["desk", "team"] = Field(description="a person's desk or a team's workspace")
+    image: str = Field("workspace", description="the lab's own image, or another by full name")
+    cpus: float = Field(2, gt=0, le=512, description="CPU limit")
+    memory: Size = Field("4G", description="memory limit; there is no swap")
+    gpus: int = Field(0, ge=0, le=64, description="GPUs that it claims")
+    idle_minutes: float = Field(60, gt=0, description="stopped after this long without activity")
+    roles: tuple[Role, ...] = Field(ROLES, description="whose choice it is")
 
     @model_validator(mode="after")
     def _desk_without_gpu(self) -> Profile:
@@ -263,9 +183,9 @@ class Profile(Model):
 class Course(Model):
     """A course of the programme."""
 
-    id: Name
-    title: str = Field(min_length=1, max_length=80)
-    folder: str = ""
+    id: Name = Field(description="names the course")
+    title: str = Field(min_length=1, max_length=80, description="what people see")
+    folder: str = Field("", description="its folder in the curriculum")
 
 
 class Settings(Model):
@@ -277,7 +197,7 @@ class Settings(Model):
     login: Login = Login()
     network: Network = Network()
     gpus: Gpus = Gpus()
-    database: str = ""
+    database: str = Field("", description="PostgreSQL URL; SQLite in the data folder without one")
     idle: Idle = Idle()
     profiles: tuple[Profile, ...] = Field(min_length=1)
     courses: tuple[Course, ...] = ()

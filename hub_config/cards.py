@@ -35,9 +35,7 @@ async def make_cards(handler, settings: Settings, membership: Membership, ledger
     role = membership.role or "participant"
     claims = await asyncio.to_thread(ledger.claims)
     profiles = {
-        kind: tuple(
-            p for p in settings.profiles_for(kind, role) if p.gpus <= len(ledger.devices)
-        )
+        kind: tuple(p for p in settings.profiles_for(kind, role) if p.gpus <= len(ledger.devices))
         for kind in ("desk", "team")
     }
     cards = [await _card(handler, handler.current_user.name, None, role, profiles["desk"], claims)]

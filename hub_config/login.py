@@ -83,8 +83,10 @@ class CohortLogin(Authenticator):
     def user_info_to_username(self, user_info):
         """The login, or 403 with a sentence if the provider gave none that can be used."""
         name = user_info.get(self.username_claim)
-        if not isinstance(name, str) or not LOGIN.fullmatch(name.lower()) or is_reserved(
-            name.lower()
+        if (
+            not isinstance(name, str)
+            or not LOGIN.fullmatch(name.lower())
+            or is_reserved(name.lower())
         ):
             self.log.warning("Refused log-in with the name %r", name)
             raise web.HTTPError(403, BAD_NAME)

@@ -247,16 +247,22 @@ class Lab:
 
     def hub_log(self) -> str:
         """Everything the hub has said."""
-        done = subprocess.run(["docker", "logs", self.service("hub")], capture_output=True, text=True)
+        done = subprocess.run(
+            ["docker", "logs", self.service("hub")], capture_output=True, text=True
+        )
         return done.stdout + done.stderr
 
     def evidence(self) -> str:
         """What to print when a test fails: states and last log lines of everything."""
-        parts = [docker("ps", "-a", "--filter", f"label=cohort.project={self.project}", check=False)]
+        parts = [
+            docker("ps", "-a", "--filter", f"label=cohort.project={self.project}", check=False)
+        ]
         names = docker("ps", "-a", "--format", "{{.Names}}", "--filter",
                        f"label=cohort.project={self.project}", check=False).split()  # fmt: skip
         for name in names:
-            done = subprocess.run(["docker", "logs", "--tail", "40", name], capture_output=True, text=True)
+            done = subprocess.run(
+                ["docker", "logs", "--tail", "40", name], capture_output=True, text=True
+            )
             text = re.sub(r"(?i)(token|password|secret)=\S+", r"\1=…", done.stdout + done.stderr)
             parts.append(f"--- {name}\n{text}")
         return "\n".join(parts)

@@ -81,9 +81,9 @@ class Person:
         cell.click()
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Shift+Enter")
-        expect(self.page.locator(".jp-OutputArea-output").filter(has_text=expected).last).to_be_visible(
-            timeout=SLOW
-        )
+        expect(
+            self.page.locator(".jp-OutputArea-output").filter(has_text=expected).last
+        ).to_be_visible(timeout=SLOW)
 
     def fetch(self, path: str, method: str = "GET", body: str | None = None) -> tuple[int, str]:
         """Fetch an address of the lab as this person's browser does, with its cookies."""

@@ -52,9 +52,7 @@ def people(options: argparse.Namespace) -> int:
     compose = Compose(settings, image_names()[1])
     if not lab.is_running(settings):
         raise CohortError("The lab is down: run `make up`, which brings people.csv in too.")
-    changes = bring_in_people(
-        settings, read_secrets(settings.data), roster, compose.exec, report
-    )
+    changes = bring_in_people(settings, read_secrets(settings.data), roster, compose.exec, report)
     if not changes:
         report("people.csv holds nothing new.")
     return 0

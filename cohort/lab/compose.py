@@ -59,11 +59,15 @@ class Compose:
 
     def exec(self, service: str, line: list[str], stdin: str = "") -> str:
         """Run a command inside a service's container and return its output."""
-        return run(self.line("exec", "-T", service, *line), stdin=stdin, what=f"{service}: {line[-1]}")
+        return run(
+            self.line("exec", "-T", service, *line), stdin=stdin, what=f"{service}: {line[-1]}"
+        )
 
     def states(self) -> dict[str, str]:
         """Service to state: ``healthy``, ``starting``, ``exited`` and so on."""
-        done = subprocess.run(self.line("ps", "--all", "--format", "json"), capture_output=True, text=True)
+        done = subprocess.run(
+            self.line("ps", "--all", "--format", "json"), capture_output=True, text=True
+        )
         rows = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
         return {row["Service"]: row.get("Health") or row["State"] for row in rows}
 

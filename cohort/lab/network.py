@@ -19,9 +19,7 @@ OPTIONS = {
 def ensure_network(settings: Settings) -> None:
     """Make the lab's network; an existing one must have the right subnet and isolation."""
     name, subnet = settings.lab.project, settings.network.subnet
-    found = subprocess.run(
-        ["docker", "network", "inspect", name], capture_output=True, text=True
-    )
+    found = subprocess.run(["docker", "network", "inspect", name], capture_output=True, text=True)
     if found.returncode == 0:
         _check(json.loads(found.stdout)[0], name, subnet)
         return

@@ -18,7 +18,11 @@ def run(
     """
     try:
         done = subprocess.run(
-            list(line), input=stdin, text=True, capture_output=True, env={**os.environ, **(env or {})}
+            list(line),
+            input=stdin,
+            text=True,
+            capture_output=True,
+            env={**os.environ, **(env or {})},
         )
     except FileNotFoundError as e:
         raise CohortError(f"{what or 'A step'} failed: {line[0]} is not installed.") from e

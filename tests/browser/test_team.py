@@ -25,11 +25,15 @@ def test_two_members_edit_one_notebook_and_see_each_other(fresh, person):
     ben.page.keyboard.insert_text(" + ' and ben'")
     expect(ada.page.locator(first).first).to_contain_text("and ben", timeout=SLOW)
     # Cursors carry the people's own names.
-    expect(ada.page.locator(".jp-remote-cursor, .cm-ySelectionInfo").first).to_be_attached(timeout=SLOW)
+    expect(ada.page.locator(".jp-remote-cursor, .cm-ySelectionInfo").first).to_be_attached(
+        timeout=SLOW
+    )
     names = "Array.from(document.querySelectorAll('[class*=ySelection], .jp-remote-cursor')).map(e => e.textContent).join(' ')"  # noqa: E501
     eventually(lambda: "Ben Chan" in ada.page.evaluate(names), 30, "ada sees Ben's name")
     eventually(lambda: "Ada Wong" in ben.page.evaluate(names), 30, "ben sees Ada's name")
     # The home page says who is in it.
     home = ada.context.new_page()
     home.goto(f"{fresh.url}/hub/home")
-    expect(home.locator("#card-team-apollo .lab-people")).to_contain_text("Ada Wong, Ben Chan", timeout=SLOW)
+    expect(home.locator("#card-team-apollo .lab-people")).to_contain_text(
+        "Ada Wong, Ben Chan", timeout=SLOW
+    )

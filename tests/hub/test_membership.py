@@ -61,7 +61,11 @@ def test_an_operator_opens_nobodys_work():
 
 @pytest.mark.parametrize(
     "membership",
-    [Membership(("a", "b"), "participant"), Membership(("a",), "mentor"), Membership((), "operator")],
+    [
+        Membership(("a", "b"), "participant"),
+        Membership(("a",), "mentor"),
+        Membership((), "operator"),
+    ],
 )
 def test_hub_roles_can_be_read_back(membership):
     assert membership_of(r["name"] for r in hub_roles(membership)) == membership
