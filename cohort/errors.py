@@ -10,7 +10,7 @@ class SettingsError(CohortError):
 
 
 class PeopleError(CohortError):
-    """``people.csv`` is not valid; the sentence names the line, the column and what was expected."""
+    """``people.csv`` is not valid; the sentence names line, column and what was expected."""
 
 
 class EngineError(CohortError):

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from cohort.errors import PeopleError
-from cohort.settings import NAME, ROLES, Role, check_name
+from cohort.settings_types import NAME, ROLES, Role, check_name
 
 COLUMNS = ("login", "name", "email", "team", "role")
 RESERVED = ("team-", "course-")

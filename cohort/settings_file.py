@@ -15,6 +15,11 @@ from cohort.settings import Settings
 
 PATHS = (("lab", "data"), ("lab", "picture"), ("tls", "certificate"), ("tls", "key"),
          ("login", "client_secret_file"))  # fmt: skip
+PART = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
+DOTTED = rf"({PART}(?:\s*\.\s*{PART})*)"
+HEADER = re.compile(rf"\s*\[(\[?)\s*{DOTTED}\s*\]")
+KEY = re.compile(rf"\s*{DOTTED}\s*=")
+LONG_STRING = re.compile(r'""".*?"""|\'\'\'.*?\'\'\'', re.DOTALL)
 
 
 def load_settings(path: str | os.PathLike[str]) -> Settings:
@@ -78,20 +83,29 @@ def find_line(text: str, loc: Sequence[str | int]) -> int | None:
     names = [p for p in loc if isinstance(p, str)]
     index = next((p for p in loc if isinstance(p, int)), 0)
     table: list[str] = []
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, ...], int] = {}
     best, depth = None, 0
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[(\[?)\s*([^\]]+?)\s*\]", line)
-        if header:
-            table = [part.strip().strip('"') for part in header[2].split(".")]
-            seen[header[2]] = seen.get(header[2], -1) + bool(header[1])
-            here, full = table, (not header[1]) or seen[header[2]] == index
+    for number, line in enumerate(_without_long_strings(text).splitlines(), 1):
+        if header := HEADER.match(line):
+            here = table = _parts(header[2])
+            seen[tuple(table)] = seen.get(tuple(table), -1) + bool(header[1])
+            full = not header[1] or seen[tuple(table)] == index
+        elif key := KEY.match(line):
+            here = [*table, *_parts(key[1])]
+            full = seen.get(tuple(table), -1) in (-1, index)
         else:
-            key = re.match(r'\s*("?)([\w./-]+)\1\s*=', line)
-            if not key:
-                continue
-            here = [*table, key[2]]
-            full = ".".join(table) not in seen or seen[".".join(table)] in (-1, index)
+            continue
+        here = here[: len(names)]
         if full and here == names[: len(here)] and len(here) > depth:
             best, depth = number, len(here)
     return best
+
+
+def _without_long_strings(text: str) -> str:
+    """The text with as many lines, and nothing inside strings of several lines."""
+    return LONG_STRING.sub(lambda found: '""' + "\n" * found[0].count("\n"), text)
+
+
+def _parts(key: str) -> list[str]:
+    """The names in a dotted key, with or without quotes."""
+    return [part.strip("\"'") for part in re.findall(PART, key)]

@@ -60,7 +60,8 @@ class CohortLogin(Authenticator):
 
     async def discover(self) -> None:
         """Read the issuer's discovery document, at most once an hour; raises 503 if it is down."""
-        if not self.issuer or time.monotonic() - self._discovered < 3600 and self._discovered:
+        fresh = self._discovered and time.monotonic() - self._discovered < 3600
+        if not self.issuer or fresh:
             return
         url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
         try:

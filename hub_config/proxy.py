@@ -36,7 +36,7 @@ def check(settings: Settings) -> None:
     """Raise if the proxy's own health page does not answer."""
     port = settings.address.internal("proxy-api")
     token = (settings.data / "secrets" / "proxy_token").read_text(encoding="ascii").strip()
-    request = urllib.request.Request(  # noqa: S310 - a fixed loopback address
+    request = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/routes", headers={"Authorization": f"token {token}"}
     )
     urllib.request.urlopen(request, timeout=4).close()  # noqa: S310

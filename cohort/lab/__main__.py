@@ -79,7 +79,7 @@ def main() -> int:
         "people": people,
         "clean": clean,
         "down": lambda o: lab.down(o.settings, report) or 0,
-        "status": lambda o: 0 if lab.status(o.settings, lambda text: print(text)) else 3,
+        "status": lambda o: 0 if lab.status(o.settings, print) else 3,
         "logs": lambda o: lab.logs(o.settings) or 0,
         "images": lambda o: ensure_images(report) and 0,
     }

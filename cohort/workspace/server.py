@@ -51,6 +51,8 @@ class WorkspaceServer(ServerApp):
 
     def load_server_extensions(self):
         """Load what is needed for the first page; the rest waits behind its addresses."""
+        # Stock servers make it on their way to the runtime folder; jupyter_server_fileid needs it.
+        os.makedirs(self.data_dir, exist_ok=True)
         super().load_server_extensions()
         for name in self.late:
             when_asked(self.web_app, LATE[name], lambda name=name: load_extension(self, name))
