@@ -88,9 +88,8 @@ def idle_memory(container: str) -> float:
 
 def _memory(container: str) -> float:
     pid = docker("inspect", "--format", "{{.State.Pid}}", container)
-    groups = dict(
-        line.split(":", 2)[1:] for line in open(f"/proc/{pid}/cgroup").read().splitlines()
-    )
+    with open(f"/proc/{pid}/cgroup") as file:
+        groups = dict(line.strip().split(":", 2)[1:] for line in file)
     if "memory" in groups:
         folder = f"/sys/fs/cgroup/memory{groups['memory']}"
         usage, inactive = "memory.usage_in_bytes", "total_inactive_file"

@@ -53,8 +53,9 @@ class StockHub:
             "network", "create", "--subnet", self.subnet, "--gateway", gateway, *label, self.name
         )
         docker("run", "-d", "--name", self.name, *label, "--network", "host", "--init",
-               "-v", "/var/run/docker.sock:/var/run/docker.sock", "-v", f"{self.folder}:/stock",
-               "-w", "/stock", self.hub_image, "jupyterhub", "--config", "jupyterhub_config.py")  # fmt: skip
+               "-v", "/var/run/docker.sock:/var/run/docker.sock",
+               "-v", f"{self.folder}:/stock", "-w", "/stock", self.hub_image,
+               "jupyterhub", "-f", "jupyterhub_config.py")  # fmt: skip
         eventually(self._answers, 60, "the stock hub")
 
     def _answers(self) -> bool:

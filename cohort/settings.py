@@ -212,7 +212,7 @@ class Settings(Model):
                 raise ValueError(f'profiles: expected at least one of kind "{kind}"')
         if self.address.secure and self.tls.certificate is None and not self.address.bind:
             raise ValueError(
-                "address.url: https needs [tls], or address.bind if another proxy ends TLS before us"
+                "address.url: https needs [tls], or address.bind if a proxy before us ends TLS"
             )
         if self.tls.certificate is not None and not self.address.secure:
             raise ValueError("address.url: expected https:// because [tls] is set")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from jupyterhub.utils import url_escape_path
 
 from cohort.gpus import GpuLedger, gpu_label
 from cohort.settings import Profile, Settings
@@ -27,46 +29,42 @@ class Card:
     people: tuple[str, ...] = ()
     gpus: tuple[str, ...] = ()
     open_to_me: bool = True
-    held: tuple[str, ...] = field(default=())
+    held: tuple[str, ...] = ()
 
 
 async def make_cards(handler, settings: Settings, membership: Membership, ledger: GpuLedger):
     """Return the cards of a person: the desk first, then the teams by name."""
     role = membership.role or "participant"
     claims = await asyncio.to_thread(ledger.claims)
-    profiles = {
-        kind: tuple(p for p in settings.profiles_for(kind, role) if p.gpus <= len(ledger.devices))
-        for kind in ("desk", "team")
-    }
-    cards = [await _card(handler, handler.current_user.name, None, role, profiles["desk"], claims)]
-    for team in membership.teams:
-        account = account_of(team)
-        cards.append(await _card(handler, account, team, role, profiles["team"], claims))
+    cards = []
+    for team in (None, *membership.teams):
+        account = account_of(team) if team else handler.current_user.name
+        user = handler.find_user(account)
+        spawner = user.spawner if user else None
+        if spawner and spawner.ready:
+            # A server that died since the last look is noticed here, not minutes later.
+            await spawner.poll_and_notify()
+        kind = "team" if team else "desk"
+        profiles = [p for p in settings.profiles_for(kind, role) if p.gpus <= len(ledger.devices)]
+        chosen = (spawner.orm_spawner.user_options or {}).get("profile") if spawner else None
+        cards.append(
+            Card(
+                kind=kind,
+                account=account,
+                title=f"Team {team}" if team else "Your desk",
+                state=_state(spawner),
+                url=f"{handler.base_url}user/{url_escape_path(account)}/lab",
+                spawn_url=f"{handler.hub.base_url}spawn/{url_escape_path(account)}",
+                profiles=tuple(profiles),
+                profile=next((p for p in profiles if p.name == chosen), None),
+                ended=spawner.ended if spawner else "",
+                people=tuple(_names(handler, account)),
+                gpus=tuple(gpu_label(c.device) for c in claims if c.holder.name == account),
+                open_to_me=not (team and role == "mentor"),
+                held=tuple(f"{gpu_label(c.device)}: {c.holder}" for c in claims),
+            )
+        )
     return cards
-
-
-async def _card(handler, account, team, role, profiles, claims) -> Card:
-    user = handler.find_user(account)
-    spawner = user.spawner if user else None
-    if spawner and spawner.ready:
-        # A server that died since the last look is noticed here, not minutes later.
-        await spawner.poll_and_notify()
-    chosen = (spawner.orm_spawner.user_options or {}).get("profile") if spawner else None
-    return Card(
-        kind="team" if team else "desk",
-        account=account,
-        title=f"Team {team}" if team else "Your desk",
-        state=_state(spawner),
-        url=f"{handler.base_url}user/{user.escaped_name if user else account}/lab",
-        spawn_url=f"{handler.hub.base_url}spawn/{user.escaped_name if user else account}",
-        profiles=profiles,
-        profile=next((p for p in profiles if p.name == chosen), None),
-        ended=spawner.ended if spawner else "",
-        people=tuple(_names(handler, account)),
-        gpus=tuple(gpu_label(c.device) for c in claims if c.holder.name == account),
-        open_to_me=not (team and role == "mentor"),
-        held=tuple(f"{gpu_label(c.device)}: {c.holder.label}" for c in claims),
-    )
 
 
 def _state(spawner) -> str:

@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.labs import Lab
 
+PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"  # the notebook that is in front
 SLOW = 60_000  # ms; two cores are shared by the lab, its containers and the browsers
 
 
@@ -71,13 +72,12 @@ class Person:
 
     def kernel_idle(self) -> None:
         """Wait until the shown notebook's kernel is idle."""
-        expect(
-            self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status=idle]")
-        ).to_be_visible(timeout=SLOW)  # fmt: skip
+        idle = f"{PANEL} .jp-Notebook-ExecutionIndicator[data-status=idle]"
+        expect(self.page.locator(idle)).to_be_visible(timeout=SLOW)
 
     def run_cell(self, code: str, expected: str) -> None:
         """Type code into the last cell, run it and see its output."""
-        cell = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell .cm-content").last
+        cell = self.page.locator(f"{PANEL} .jp-Cell .cm-content").last
         cell.click()
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Shift+Enter")

@@ -11,22 +11,7 @@ from pathlib import Path
 from cohort.errors import CohortError
 
 ETC = Path("/etc/apt")
-DEBIAN_SUITE = re.compile(
-    r"(bullseye|bookworm|trixie|forky|duke|sid|(old)*stable|testing|unstable)(-updates|-security)?"
-)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One suite of one archive: where it is, and the file of keys that vouches for it, if any."""
-
-    uri: str
-    suite: str
-    keyring: str = ""
-
-    @property
-    def security(self) -> bool:
-        return "security" in self.uri + self.suite
+OURS = ("cohort-trixie",)  # written by `engine_setup`: no source that the machine had
 
 
 def read_os_release(text: str) -> dict[str, str]:
@@ -38,72 +23,71 @@ def read_os_release(text: str) -> dict[str, str]:
     }
 
 
-def debian_entries(etc: Path = ETC) -> list[Entry]:
-    """Return the Debian suites in the host's apt configuration, the likeliest mirror first.
+@dataclass(frozen=True)
+class Source:
+    """One apt source; ``key`` is the value of Signed-By: a path, a whole key, or ""."""
 
-    Others name their suites like Debian's: those signed by Debian's own keys come first.
-    """
-    entries: list[Entry] = []
-    for file in sorted((etc / "sources.list.d").glob("*.sources")):
-        for stanza in re.split(r"\n\s*\n", file.read_text(encoding="utf-8")):
-            entries += _deb822(stanza)
-    lists = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*.list"))]
-    for file in lists:
-        if file.exists():
-            for line in file.read_text(encoding="utf-8").splitlines():
-                entries += _one_line(line)
-    found = [
-        Entry(_first_mirror(e.uri), e.suite, e.keyring)
-        for e in entries
-        if DEBIAN_SUITE.fullmatch(e.suite)
-    ]
-    return sorted(found, key=lambda e: ("debian-archive" not in e.keyring, bool(e.keyring)))
+    uri: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    key: str = ""
 
 
-def _deb822(stanza: str) -> list[Entry]:
-    fields: dict[str, str] = {}
-    for line in stanza.splitlines():
-        if not line.startswith(("#", " ", "\t")):
-            key, _, value = line.partition(":")
-            fields[key.strip().lower()] = value.strip()
-    if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes") == "no":
-        return []
-    if "main" not in fields.get("components", "").split():
-        return []
-    keyring = fields.get("signed-by", "")
+def parse_sources(text: str, *, deb822: bool) -> list[Source]:
+    """Read one file of apt sources: deb822 (``.sources``) or one line each (``.list``)."""
+    return _stanzas(text) if deb822 else _lines(text)
+
+
+def _stanzas(text: str) -> list[Source]:
+    sources = []
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    for stanza in re.split(r"\n[ \t]*\n", text):
+        pairs = re.findall(r"^([\w-]+):[ \t]*(.*(?:\n[ \t].*)*)", stanza, re.MULTILINE)
+        fields = {name.lower(): value.rstrip() for name, value in pairs}
+        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes") == "no":
+            continue
+        suites, components = (tuple(fields.get(f, "").split()) for f in ("suites", "components"))
+        for uri in fields.get("uris", "").split():
+            sources.append(Source(uri, suites, components, fields.get("signed-by", "")))
+    return sources
+
+
+def _lines(text: str) -> list[Source]:
+    sources = []
+    for line in text.splitlines():
+        match = re.match(r"\s*deb\s+(?:\[([^\]]*)\]\s+)?([^\s\[]+)\s+(\S+)([^#]*)", line)
+        if match:
+            key = re.search(r"signed-by=(\S+)", match[1] or "")
+            sources.append(
+                Source(match[2], (match[3],), tuple(match[4].split()), key[1] if key else "")
+            )
+    return sources
+
+
+def find_mirror(sources: list[Source], codename: str) -> tuple[Source | None, Source | None]:
+    """Return the distribution's main and security sources among what else a machine has."""
+
+    def of(suite: str) -> list[Source]:
+        return [s for s in sources if suite in s.suites and "main" in s.components]
+
+    updates = {s.uri for s in of(f"{codename}-updates")}
+    # Other makers' repositories use the same suite names, but have no -updates and own keys.
+    own = [s for s in of(codename) if s.uri in updates or not s.key or "debian-archive" in s.key]
+    own.sort(key=lambda s: s.uri not in updates)
+    return next(iter(own), None), next(iter(of(f"{codename}-security")), None)
+
+
+def host_sources(etc: Path = ETC) -> list[Source]:
+    """Return every source in the machine's apt configuration."""
+    files = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]
     return [
-        Entry(uri, suite, keyring)
-        for uri in fields.get("uris", "").split()
-        for suite in fields.get("suites", "").split()
+        source
+        for file in files
+        if file.suffix in (".list", ".sources") and file.is_file() and file.stem not in OURS
+        for source in parse_sources(
+            file.read_text(encoding="utf-8", errors="replace"), deb822=file.suffix == ".sources"
+        )
     ]
-
-
-def _one_line(line: str) -> list[Entry]:
-    match = re.match(r"\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]*)", line)
-    if not match or "main" not in match[4].split():
-        return []
-    keyring = re.search(r"signed-by=(\S+)", match[1] or "")
-    return [Entry(match[2], match[3], keyring[1] if keyring else "")]
-
-
-def _first_mirror(uri: str) -> str:
-    """Cloud images name a file of mirrors; other programs than apt need one that is in it."""
-    if not uri.startswith("mirror+file:"):
-        return uri
-    path = Path(re.sub(r"^mirror\+file:/*", "/", uri))
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.split()[0] for line in lines if line.strip() and line[0] != "#"), uri)
-
-
-def debian_sources(suite: str, etc: Path = ETC) -> list[str]:
-    """One-line sources of a Debian suite with its updates, from the host's mirrors; [] if none."""
-    entries = debian_entries(etc)
-    main = next((e.uri for e in entries if not e.security), None)
-    security = next((e.uri for e in entries if e.security), None)
-    if main is None:
-        return []
-    lines = [f"deb {main} {suite} main", f"deb {main} {suite}-updates main"]
-    return [*lines, f"deb {security} {suite}-security main"] if security else lines
 
 
 def as_root(line: list[str]) -> list[str]:

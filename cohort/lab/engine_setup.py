@@ -17,7 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cohort.errors import CohortError, EngineError
-from cohort.lab.apt import as_root, install, read_os_release
+from cohort.lab.apt import (
+    ETC,
+    Source,
+    as_root,
+    find_mirror,
+    host_sources,
+    install,
+    read_os_release,
+)
 from cohort.lab.run import run
 
 Report = Callable[[str], None]
@@ -29,7 +37,7 @@ DAEMON_JSON = Path("/etc/docker/daemon.json")
 PID_FILE = Path("/var/run/docker.pid")
 LOG = Path("/var/log/dockerd.log")
 SYSTEMD = Path("/run/systemd/system")
-APT = Path("/etc/apt")
+APT = ETC
 OS_RELEASE = Path("/etc/os-release")
 NEWER_SOURCE = APT / "sources.list.d" / "cohort-trixie.sources"
 NEWER_PIN = APT / "preferences.d" / "cohort-engine"
@@ -144,73 +152,6 @@ def plan_for(release: dict[str, str]) -> Plan:
     )
 
 
-@dataclass(frozen=True)
-class Source:
-    """One apt source; ``key`` is the value of Signed-By: a path, a whole key, or ""."""
-
-    uri: str
-    suites: tuple[str, ...]
-    components: tuple[str, ...]
-    key: str = ""
-
-
-def parse_sources(text: str, *, deb822: bool) -> list[Source]:
-    """Read one file of apt sources: deb822 (``.sources``) or one line each (``.list``)."""
-    return _stanzas(text) if deb822 else _lines(text)
-
-
-def _stanzas(text: str) -> list[Source]:
-    sources = []
-    text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    for stanza in re.split(r"\n[ \t]*\n", text):
-        pairs = re.findall(r"^([\w-]+):[ \t]*(.*(?:\n[ \t].*)*)", stanza, re.MULTILINE)
-        fields = {name.lower(): value.rstrip() for name, value in pairs}
-        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes") == "no":
-            continue
-        suites, components = (tuple(fields.get(f, "").split()) for f in ("suites", "components"))
-        for uri in fields.get("uris", "").split():
-            sources.append(Source(uri, suites, components, fields.get("signed-by", "")))
-    return sources
-
-
-def _lines(text: str) -> list[Source]:
-    sources = []
-    for line in text.splitlines():
-        match = re.match(r"\s*deb\s+(?:\[([^\]]*)\]\s+)?([^\s\[]+)\s+(\S+)([^#]*)", line)
-        if match:
-            key = re.search(r"signed-by=(\S+)", match[1] or "")
-            sources.append(
-                Source(match[2], (match[3],), tuple(match[4].split()), key[1] if key else "")
-            )
-    return sources
-
-
-def find_mirror(sources: list[Source], codename: str) -> tuple[Source | None, Source | None]:
-    """Return the distribution's main and security sources among what else a machine has."""
-
-    def of(suite: str) -> list[Source]:
-        return [s for s in sources if suite in s.suites and "main" in s.components]
-
-    updates = {s.uri for s in of(f"{codename}-updates")}
-    # Other makers' repositories use the same suite names, but have no -updates and own keys.
-    own = [s for s in of(codename) if s.uri in updates or not s.key or "debian-archive" in s.key]
-    own.sort(key=lambda s: s.uri not in updates)
-    return next(iter(own), None), next(iter(of(f"{codename}-security")), None)
-
-
-def host_sources(etc: Path = APT) -> list[Source]:
-    """Return every source in the machine's apt configuration."""
-    files = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]
-    return [
-        source
-        for file in files
-        if file.suffix in (".list", ".sources") and file.is_file() and file != NEWER_SOURCE
-        for source in parse_sources(
-            file.read_text(encoding="utf-8", errors="replace"), deb822=file.suffix == ".sources"
-        )
-    ]
-
-
 def newer_source(main: Source, security: Source | None, suite: str) -> str:
     """Return deb822 text for a newer suite from the same mirrors, with the same keys."""
     stanzas = []
@@ -262,7 +203,8 @@ def ensure_engine(report: Report) -> None:
     reason = fault(engine)
     if not reason:
         return
-    if engine.denied or (engine.version and not MARK.exists()):
+    elsewhere = bool(os.environ.get("DOCKER_HOST"))  # not for this machine's packages to mend
+    if engine.denied or elsewhere or (engine.version and not MARK.exists()):
         raise EngineError(reason)
     if os.geteuid() != 0 and not shutil.which("sudo"):
         raise EngineError("Setting Docker up needs root: run this as root, or as a user with sudo.")

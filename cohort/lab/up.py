@@ -175,7 +175,7 @@ def logs(settings_file: Path) -> None:
     settings = load_settings(settings_file)
     compose = Compose(settings, image_names()[1])
     line = compose.line("logs", "--follow", "--tail", "100")
-    os.execvp(line[0], line)
+    os.execvp(line[0], line)  # noqa: S606
 
 
 def clean(settings_file: Path, report: Report, images: Images | None = None) -> None:

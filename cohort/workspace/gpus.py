@@ -9,7 +9,7 @@ import time
 ASK = ["--query-gpu=memory.used,memory.total,utilization.gpu", "--format=csv,noheader,nounits"]
 FRESH_SECONDS = 5.0
 TIMEOUT_SECONDS = 4.0
-MIB = 2**20
+UNITS = (2**20, 2**20, 0.01)  # it gives MiB, MiB and percent
 
 
 def label_of(name: str) -> str:
@@ -22,22 +22,18 @@ def parse(text: str) -> list[tuple[float | None, ...]]:
     """``nvidia-smi``'s lines as (bytes used, bytes in all, share busy); None for "[N/A]"."""
     rows = []
     for line in text.strip().splitlines():
-        used, total, busy = (number(field) for field in line.split(","))
-        rows.append((scaled(used, MIB), scaled(total, MIB), scaled(busy, 0.01)))
+        fields = line.split(",")
+        if len(fields) == len(UNITS):
+            rows.append(tuple(scaled(f, unit) for f, unit in zip(fields, UNITS, strict=True)))
     return rows
 
 
-def number(field: str) -> float | None:
-    """A number, or None for what is none."""
+def scaled(field: str, unit: float) -> float | None:
+    """A number in another unit, or None for what is none."""
     try:
-        return float(field)
+        return float(field) * unit
     except ValueError:
         return None
-
-
-def scaled(value: float | None, factor: float) -> float | None:
-    """A value in another unit."""
-    return None if value is None else value * factor
 
 
 class Gpus:
@@ -79,6 +75,7 @@ class Gpus:
             out, _ = await asyncio.wait_for(process.communicate(), TIMEOUT_SECONDS)
         except TimeoutError:
             process.kill()
+            await process.wait()
             self._rows = []
             return
         self._rows = parse(out.decode("utf-8", "replace")) if process.returncode == 0 else []

@@ -37,3 +37,13 @@ class WorkspaceIdentity(JupyterHubIdentityProvider):
             user.initials = initials_of(name)
             user.color = colour_of(user.username)
         return user
+
+    def page_config_hook(self, handler, page_config):
+        """Add to JupyterHub's what is off in this kind of workspace.
+
+        Here, because JupyterLab merges what is on disk last, and lists replace one another.
+        """
+        page_config = super().page_config_hook(handler, page_config)
+        off = {*page_config.get("disabledExtensions", ()), *read_environment().disabled_plugins}
+        page_config["disabledExtensions"] = sorted(off)
+        return page_config

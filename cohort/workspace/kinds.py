@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 
 # Plugins of JupyterLab that a kind of server has no use for: their pages or their server
 # extension are off, and a button that leads nowhere is worse than none.
+EVERYWHERE = (
+    # They fetch news and packages from the internet; our `lab` has no handlers for them.
+    "@jupyterlab/apputils-extension:announcements",
+    "@jupyterlab/extensionmanager-extension",
+)
 COURSE_TOOLS = (
     "@jupyter/nbgrader:formgrader",
     "@jupyter/nbgrader:course-list",
@@ -38,9 +43,9 @@ class Workspace:
     @property
     def disabled_plugins(self) -> tuple[str, ...]:
         """Plugins of JupyterLab that are off here."""
-        return (() if self.kind == "course" else COURSE_TOOLS) + (
-            () if self.kind == "team" else COLLABORATION
-        )
+        tools = () if self.kind == "course" else COURSE_TOOLS
+        together = () if self.kind == "team" else COLLABORATION
+        return EVERYWHERE + tools + together
 
     @property
     def disabled_extensions(self) -> tuple[str, ...]:

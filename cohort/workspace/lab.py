@@ -16,15 +16,10 @@ from pathlib import Path
 import jupyterlab
 from jupyter_core.paths import jupyter_config_dir
 from jupyter_server._version import version_info
+from jupyter_server.base.handlers import APIHandler
 from jupyterlab_server.app import LabServerApp
 from jupyterlab_server.config import get_static_page_config
 from traitlets import Unicode, default
-
-from cohort.workspace.kinds import read_environment
-from cohort.workspace.late import when_asked
-
-# What would fetch news and packages from the internet, or build with tools that are not here.
-OFF = ("@jupyterlab/apputils-extension:announcements", "@jupyterlab/extensionmanager-extension")
 
 
 class LabApp(LabServerApp):
@@ -103,24 +98,26 @@ class LabApp(LabServerApp):
             rootUri=Path(contents.root_dir).as_uri(),
             virtualDocumentsUri=Path(contents.root_dir, ".virtual_documents").as_uri(),
         )
-        off = page.setdefault("disabledExtensions", {})
-        off.update(dict.fromkeys((*OFF, *read_environment().disabled_plugins), True))
-        when_asked(server.web_app, "lab/api/plugins", self._add_plugin_manager)
+        self.handlers.append(("/lab/api/plugins", PluginsLater, {"lab": self}))
         super().initialize_handlers()
 
-    def _add_plugin_manager(self) -> None:
+
+class PluginsLater(APIHandler):
+    """Becomes JupyterLab's handler of its Plugin Manager, whose imports take 60 ms."""
+
+    manager = None
+
+    def __new__(cls, application, request, lab: LabApp):
+        """Return the real handler, with a manager that is made once."""
         from jupyterlab.commands import AppOptions  # noqa: PLC0415
         from jupyterlab.extensions.manager import PluginManager  # noqa: PLC0415
-        from jupyterlab.handlers.plugin_manager_handler import (  # noqa: PLC0415
-            PluginHandler,
-            plugins_handler_path,
-        )
+        from jupyterlab.handlers.plugin_manager_handler import PluginHandler  # noqa: PLC0415
 
-        paths = self.extra_labextensions_path + self.labextensions_path
-        options = AppOptions(logger=self.log, app_dir=self.app_dir, labextensions_path=paths)
-        manager = PluginManager(app_options=options, ext_options={}, parent=self)
-        url = self.serverapp.base_url.rstrip("/") + plugins_handler_path
-        self.serverapp.web_app.add_handlers(".*$", [(url, PluginHandler, {"manager": manager})])
+        if cls.manager is None:
+            paths = lab.extra_labextensions_path + lab.labextensions_path
+            options = AppOptions(logger=lab.log, app_dir=lab.app_dir, labextensions_path=paths)
+            cls.manager = PluginManager(app_options=options, ext_options={}, parent=lab)
+        return PluginHandler(application, request, manager=cls.manager)
 
 
 def _jupyter_server_extension_points():

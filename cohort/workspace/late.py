@@ -43,11 +43,12 @@ class OnFirstRequest(Matcher):
 
 
 def when_asked(web_app, path: str, call: Callable[[], None]) -> None:
-    """Call ``call`` at the first request for ``path``, a regular expression below base_url."""
+    """Call ``call`` at the first request for ``path``, a regular expression below base_url.
+
+    The handlers that it adds come after those that are there, as they do in a stock server.
+    """
     pattern = re.escape(web_app.settings["base_url"]) + path
-    rule = Rule(OnFirstRequest(pattern, call), None)
-    # add_handlers puts new rules just before the last, so what ``call`` adds comes after this.
-    web_app.default_router.rules.insert(0, rule)
+    web_app.default_router.rules.insert(0, Rule(OnFirstRequest(pattern, call), None))
 
 
 def load_extension(serverapp, name: str) -> None:

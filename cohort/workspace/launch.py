@@ -38,8 +38,13 @@ def main() -> None:
 
 def ordinary(argv: list[str]) -> None:
     """Become ``jupyterhub-singleuser``, with our extension."""
+    from cohort.workspace.kinds import read_environment  # noqa: PLC0415
+
+    wanted = dict.fromkeys(read_environment().disabled_extensions, False)
+    wanted["cohort.workspace.extension"] = True
+    # As -m and not as a script, so that it is this Python's.
     args = [sys.executable, "-m", "jupyterhub.singleuser", *argv]
-    os.execv(args[0], args)  # noqa: S606
+    os.execv(args[0], [*args, f"--ServerApp.jpserver_extensions={wanted}"])  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from cohort.errors import CohortError
-from cohort.lab.apt import Entry, debian_entries, debian_sources, install, read_os_release
+from cohort.lab.apt import (
+    Source,
+    find_mirror,
+    host_sources,
+    install,
+    parse_sources,
+    read_os_release,
+)
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 DEB822 = f"""\
@@ -59,65 +66,63 @@ def write(etc: Path, name: str, text: str) -> None:
     (etc / name).write_text(text, encoding="utf-8")
 
 
+def mirror(etc: Path, codename: str = "bookworm") -> tuple[Source | None, Source | None]:
+    return find_mirror(host_sources(etc), codename)
+
+
 def test_deb822(etc):
     write(etc, "sources.list.d/debian.sources", DEB822)
-    assert debian_entries(etc) == [
-        Entry("http://mirror.example/debian", "bookworm", KEYRING),
-        Entry("http://mirror.example/debian", "bookworm-updates", KEYRING),
-        Entry("http://mirror.example/debian-security", "bookworm-security", KEYRING),
-    ]
+    assert mirror(etc) == (
+        Source(
+            "http://mirror.example/debian", ("bookworm", "bookworm-updates"), ("main",), KEYRING
+        ),
+        Source("http://mirror.example/debian-security", ("bookworm-security",), ("main",), KEYRING),
+    )
 
 
 def test_one_line_sources_of_an_older_installation(etc):
     write(
         etc,
         "sources.list",
-        "# deb cdrom:[Debian] bookworm main\n"
-        "deb http://mirror.example/debian/ bookworm main contrib # ours\n"
+        "# deb http://old.example/debian bookworm main\n"
         "deb-src http://mirror.example/debian/ bookworm main\n"
+        "deb http://mirror.example/debian/ bookworm main contrib # ours\n"
         f"deb [arch=amd64 signed-by={KEYRING}] http://mirror.example/sec bookworm-security main\n",
     )
-    entries = debian_entries(etc)
-    assert Entry("http://mirror.example/debian/", "bookworm") in entries
-    assert Entry("http://mirror.example/sec", "bookworm-security", KEYRING) in entries
-    assert len(entries) == 2
-
-
-def test_sources_of_another_suite_come_from_the_same_mirrors(etc):
-    write(etc, "sources.list.d/debian.sources", DEB822)
-    assert debian_sources("trixie", etc) == [
-        "deb http://mirror.example/debian trixie main",
-        "deb http://mirror.example/debian trixie-updates main",
-        "deb http://mirror.example/debian-security trixie-security main",
-    ]
+    assert mirror(etc) == (
+        Source("http://mirror.example/debian/", ("bookworm",), ("main", "contrib")),
+        Source("http://mirror.example/sec", ("bookworm-security",), ("main",), KEYRING),
+    )
 
 
 def test_third_parties_are_not_taken_for_a_mirror(etc):
     write(etc, "sources.list.d/a-docker.sources", DOCKER)
     write(etc, "sources.list.d/a-runner.sources", RUNNER)
+    assert mirror(etc) == (None, None)
     write(etc, "sources.list.d/debian.sources", DEB822)
-    assert debian_entries(etc)[0].uri == "http://mirror.example/debian"
-    assert all("download.example" not in e.uri for e in debian_entries(etc))
+    assert mirror(etc)[0].uri == "http://mirror.example/debian"
 
 
-def test_a_company_mirror_at_a_path_of_its_own(etc):
-    write(etc, "sources.list", "deb https://nexus.example/repository/apt-proxy bookworm main\n")
-    assert debian_entries(etc) == [Entry("https://nexus.example/repository/apt-proxy", "bookworm")]
+def test_a_company_mirror_at_a_path_and_with_a_key_of_its_own(etc):
+    line = "deb [signed-by=/etc/apt/keyrings/us.asc] https://nexus.example/repository/apt"
+    write(etc, "sources.list", f"{line} bookworm main\n{line} bookworm-updates main\n")
+    assert mirror(etc)[0].uri == "https://nexus.example/repository/apt"
 
 
-def test_a_cloud_image_that_names_a_file_of_mirrors(etc):
-    mirrors = etc / "mirrors.list"
-    mirrors.write_text("# made by the cloud\nhttps://cloud.example/debian priority:1\n")
-    write(etc, "sources.list", f"deb mirror+file://{mirrors} bookworm main\n")
-    assert debian_entries(etc) == [Entry("https://cloud.example/debian", "bookworm")]
+def test_a_key_written_into_the_source_is_kept():
+    key = "\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n -----END PGP PUBLIC KEY BLOCK-----"
+    text = DEB822.replace(f" {KEYRING}", key)
+    assert {s.key.strip() for s in parse_sources(text, deb822=True)} == {key.strip()}
 
 
-def test_ubuntu_disabled_and_empty_configurations_have_no_debian(etc):
+def test_ubuntu_disabled_empty_and_our_own_sources_are_no_debian_mirror(etc):
+    first = DEB822.split("\n\n", maxsplit=1)[0]
     write(etc, "sources.list.d/ubuntu.sources", NOBLE)
-    write(etc, "sources.list.d/off.sources", "Enabled: no\n" + DEB822.split("\n\n", maxsplit=1)[0])
+    write(etc, "sources.list.d/off.sources", "Enabled: no\n" + first)
+    write(etc, "sources.list.d/debian.sources.bak", DEB822)
+    write(etc, "sources.list.d/cohort-trixie.sources", first.replace("bookworm", "trixie"))
     write(etc, "sources.list", "")
-    assert debian_entries(etc) == []
-    assert debian_sources("bookworm", etc) == []
+    assert mirror(etc) == mirror(etc, "trixie") == (None, None)
 
 
 def test_os_release_quotes_and_remarks():
@@ -139,11 +144,9 @@ def test_a_package_that_does_not_exist_is_one_sentence(monkeypatch, tmp_path):
     assert "\n" not in str(e.value)
 
 
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt")
 def test_this_machine_as_apt_itself_reads_it():
-    """Every mirror we find is one that apt names too."""
-    line = ["apt-get", "indextargets", "--format", "$(SITE)"]
-    if not shutil.which("apt-get"):
-        pytest.skip("needs apt")
-    sites = subprocess.run(line, capture_output=True, text=True, check=True).stdout.split()
-    for entry in debian_entries():
-        assert any(entry.uri.startswith(site) or site in entry.uri for site in sites)
+    line = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
+    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout.split()
+    for source in host_sources():
+        assert source.uri.rstrip("/") in {uri.rstrip("/") for uri in said}
