@@ -30,7 +30,7 @@ class Refused(SpawnException):
     """A spawn that policy or capacity forbids; the person sees the sentence as it is."""
 
     def __init__(self, sentence: str, status: int = 409) -> None:
-        super().__init__(status, sentence, reason="policy")
+        super().__init__(sentence, reason="policy", status_code=status)
         self.jupyterhub_message = sentence
 
 

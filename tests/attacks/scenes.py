@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from tests.labs import Lab, docker
+from tests.labs import Lab, docker, eventually
 from tests.visitors import Visitor
 
 # Prints which of the addresses in argv ("ip:port") accept a connection within a second.
@@ -58,13 +60,29 @@ def ask(lab: Lab, account: str, script: str) -> dict:
     return json.loads(docker("exec", lab.container(account), "python", "-c", script))
 
 
-def start_form(visitor: Visitor, account: str, profile: str) -> httpx.Response:
-    """Press Start and return the first page that comes, whatever it says."""
+def press_start(visitor: Visitor, account: str, profile: str) -> httpx.Response:
+    """Press Start and return the page on which it ends: JupyterLab, or the reason why not."""
     visitor.http.get(f"{visitor.url}/hub/home")
-    return visitor.http.post(
+    page = visitor.http.post(
         f"{visitor.url}/hub/spawn/{account}",
         params={"_xsrf": visitor.xsrf}, data={"profile": profile},
     )  # fmt: skip
+
+    def settled() -> httpx.Response | None:
+        answer = page
+        if page.url.path.startswith("/hub/spawn-pending/"):
+            answer = visitor.http.get(f"{visitor.url}/hub/spawn-pending/{account}")
+        done = 'id="message"' in answer.text or "jupyter-config-data" in answer.text
+        return answer if done else None
+
+    return eventually(settled, what=f"{account} started or refused")
+
+
+def message_of(page: httpx.Response) -> str:
+    """The sentence on a page that refuses."""
+    found = re.search(r'<p id="message"[^>]*>(.*?)</p>', page.text, re.S)
+    assert found, page.text
+    return html.unescape(found[1]).strip()
 
 
 def containers_of(lab: Lab) -> list[dict]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.attacks.scenes import devices_held, start_form, visit, watch_devices
+from tests.attacks.scenes import devices_held, message_of, press_start, visit, watch_devices
 from tests.labs import docker, eventually
 
 # The engine gives CDI variables to the container's own processes, not to `docker exec`'s.
@@ -25,13 +24,6 @@ def teams(lab):
     yield people
     for visitor in people.values():
         visitor.close()
-
-
-def message_of(page) -> str:
-    """The sentence on a page that refuses."""
-    found = re.search(r'<p id="message"[^>]*>(.*?)</p>', page.text, re.S)
-    assert found, page.text
-    return html.unescape(found[1])
 
 
 def test_each_team_has_a_device_of_its_own_and_a_desk_has_none(fresh, teams):
@@ -53,7 +45,7 @@ def test_each_team_has_a_device_of_its_own_and_a_desk_has_none(fresh, teams):
 
 def test_a_start_that_finds_gpus_taken_names_the_holder_and_starts_nothing(fresh, teams):
     teams["team-apollo"].start("team-apollo", "team-gpu")
-    page = start_form(teams["team-borealis"], "team-borealis", "team-gpus")
+    page = press_start(teams["team-borealis"], "team-borealis", "team-gpus")
     assert page.status_code == 409
     assert re.match(
         r"Only 1 of the lab's 2 GPUs is free and 2 were asked for: "
@@ -81,7 +73,7 @@ def test_a_killed_containers_gpus_are_free_again(fresh, teams):
 
 def test_of_two_teams_that_race_for_all_gpus_exactly_one_wins(fresh, teams):
     def race(account: str):
-        return account, start_form(teams[account], account, "team-gpus")
+        return account, press_start(teams[account], account, "team-gpus")
 
     for _ in range(3):
         with watch_devices(fresh):
@@ -91,7 +83,6 @@ def test_of_two_teams_that_race_for_all_gpus_exactly_one_wins(fresh, teams):
             (winner,) = set(teams) - {loser}
             team = winner.removeprefix("team-")
             assert f"Both GPUs are taken: team {team} has GPU 0 and" in message_of(pages[loser])
-            teams[winner].wait_ready(winner)
             assert sorted(devices_held(fresh)) == fresh.gpus
         assert not fresh.server(loser)
         fresh.stop(winner)
