@@ -12,6 +12,7 @@ NAMES = (
     "auth_state_key",
     "idp_secret_key",
     "idp_client_secret",
+    "roster_token",
 )
 
 

@@ -98,6 +98,7 @@ def update_bundled_login(a, settings: Settings, secrets: dict[str, str]) -> None
     local = f"http://127.0.0.1:{settings.address.internal('idp')}/services/idp"
     a.client_id, a.client_secret, a.basic_auth = "hub", secrets["idp_client_secret"], True
     a.authorize_url, a.end_session_url = f"{public}/oauth/authorize", f"{public}/oauth/end_session"
+    a.issuer = local
     a.token_url, a.userdata_url = f"{local}/oauth/token", f"{local}/oauth/userinfo"
     a.scope, a.username_claim = ["openid", "profile", "email", "groups"], "sub"
 
@@ -118,15 +119,20 @@ def update_spawner(c, settings: Settings, ledger: GpuLedger, image_tag: str) -> 
     c.JupyterHub.init_spawners_timeout = 30
 
 
+def shown_name(user) -> str:
+    """What the bar calls whoever is looking; JupyterHub asks for it with each page."""
+    return ((user.user_info or {}).get("name") or user.name) if user else ""
+
+
 def update_pages(c, settings: Settings) -> None:
     """Our templates before JupyterHub's; the lab's name and picture on every page."""
     c.JupyterHub.template_paths = [str(ROOT / "templates")]
-    c.JupyterHub.template_vars = {"lab": settings.lab}
+    c.JupyterHub.template_vars = {"lab": settings.lab, "shown_name": shown_name}
     c.JupyterHub.logo_file = str(settings.lab.picture or ROOT / "static" / "lab.svg")
     c.JupyterHub.default_url = "/hub/home"
 
 
-def update_services(c, settings: Settings) -> None:
+def update_services(c, settings: Settings, secrets: dict[str, str]) -> None:
     """Services and their roles, each with the fewest scopes and the reason beside it."""
     c.JupyterHub.services = [
         {
@@ -135,6 +141,7 @@ def update_services(c, settings: Settings) -> None:
             "environment": {"COHORT_SETTINGS": str(settings.data / "hub" / "cohort.toml"),
                             "COHORT_DATA": str(settings.data)},
         },
+        {"name": "roster", "api_token": secrets["roster_token"]},
     ]  # fmt: skip
     c.JupyterHub.load_roles = [
         {
@@ -148,6 +155,16 @@ def update_services(c, settings: Settings) -> None:
                 "delete:servers",  # to stop it
             ],
         },
+        {
+            "name": "roster",
+            "description": "Ends what people who left still have open",
+            "services": ["roster"],
+            "scopes": [
+                "list:users",  # to see who has an account
+                "delete:servers",  # to stop a leaver's desk
+                "delete:users",  # to end sessions and tokens, with the account
+            ],
+        },
     ]
 
 
@@ -159,4 +176,4 @@ def apply_config(c, settings: Settings, secrets: dict[str, str], ledger, image_t
     update_login(c, settings, secrets)
     update_spawner(c, settings, ledger, image_tag)
     update_pages(c, settings)
-    update_services(c, settings)
+    update_services(c, settings, secrets)

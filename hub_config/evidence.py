@@ -4,6 +4,11 @@ from __future__ import annotations
 
 OPERATOR = "The lab's operator finds the details in the hub's log."
 
+ENGINE_REFUSED = (
+    "The container engine could not start it. Try again in a minute; if it goes on, tell the "
+    "lab's operator, who finds the details in the hub's log."
+)
+
 
 def reason(state: dict, memory: str) -> str:
     """Return the sentence for a container's ``State`` as ``docker inspect`` gives it.

@@ -1,19 +1,21 @@
 """Keeps users' containers away from the host, from private ranges and metadata addresses.
 
 Invariant: of the host they reach the hub's API port and nothing else; of private ranges only
-those that ``[network] allow`` lists. The rules are in chains of the lab's own, put first, and
-are looked at again every `EVERY` seconds, because an engine restart or another tool may move
-them.
+those that ``[network] allow`` lists; wherever they are, the host's name servers answer on
+port 53. The rules are in chains of the lab's own, put first, and are looked at again every
+`EVERY` seconds, because an engine restart or another tool may move them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from cohort.settings import Settings
 from cohort.settings_file import load_settings
@@ -33,19 +35,38 @@ def chains(settings: Settings) -> tuple[str, str]:
     return f"COHORT-{digest}-FWD", f"COHORT-{digest}-IN"
 
 
+def name_servers(path: Path = Path("/etc/resolv.conf")) -> list[str]:
+    """IPv4 name servers of the host that containers ask themselves.
+
+    The engine's resolver sends a container's questions from the container's own namespace;
+    only to a loopback server does it go from the host's.
+    """
+    words = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    found = [w[1] for w in words if w[:1] == ["nameserver"] and len(w) > 1 and ":" not in w[1]]
+    return [server for server in found if not ipaddress.IPv4Address(server).is_loopback]
+
+
 def rules(settings: Settings) -> dict[str, list[list[str]]]:
     """The rules of each chain, in order."""
     forward, local = chains(settings)
     known = ["-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED"]
     hub = ["-p", "tcp", "-d", settings.network.gateway, "--dport", str(HUB_PORT)]
+    names = [
+        ["-p", protocol, "-d", server, "--dport", "53"]
+        for server in name_servers() for protocol in ("tcp", "udp")
+    ]  # fmt: skip
     return {
         forward: [
             [*known, "-j", "RETURN"],
+            *([*name, "-j", "RETURN"] for name in names),
             *(["-d", net, "-j", "RETURN"] for net in settings.network.allow),
             *(["-d", net, "-j", "DROP"] for net in CLOSED),
             ["-j", "RETURN"],
         ],
-        local: [[*known, "-j", "ACCEPT"], [*hub, "-j", "ACCEPT"], ["-j", "DROP"]],
+        local: [
+            *([*line, "-j", "ACCEPT"] for line in (known, hub, *names)),
+            ["-j", "DROP"],
+        ],
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+import jwt
 from jupyterhub.auth import Authenticator
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.github import GitHubOAuthenticator
@@ -37,6 +38,11 @@ PROVIDER_DOWN = (
     "The log-in service does not answer. Try again in a minute; "
     "if it goes on, tell the lab's operator."
 )
+ENDPOINTS = {
+    "authorize_url": "authorization_endpoint",
+    "token_url": "token_endpoint",
+    "userdata_url": "userinfo_endpoint",
+}
 
 
 class CohortLogin(Authenticator):
@@ -58,17 +64,23 @@ class CohortLogin(Authenticator):
         """The provider's handlers and, before the hub's own of the same path, our pages."""
         return [*super().get_handlers(app), *pages.handlers()]
 
-    async def discover(self) -> None:
-        """Read the issuer's discovery document, at most once an hour; raises 503 if it is down."""
-        fresh = self._discovered and time.monotonic() - self._discovered < 3600
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._configured = {trait for trait in ENDPOINTS if getattr(self, trait)}
+
+    async def discover(self, max_age: float = 3600) -> None:
+        """Read the issuer's discovery document unless that was done within ``max_age`` seconds.
+
+        Addresses in the configuration win over those found. Raises 503 if the issuer is down.
+        """
+        fresh = self._discovered and time.monotonic() - self._discovered < max_age
         if not self.issuer or fresh:
             return
         url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
         try:
             found = await self.httpfetch(url, label="reading the discovery document")
-            self.authorize_url = found["authorization_endpoint"]
-            self.token_url = found["token_endpoint"]
-            self.userdata_url = found["userinfo_endpoint"]
+            for trait in ENDPOINTS.keys() - self._configured:
+                setattr(self, trait, found[ENDPOINTS[trait]])
         except Exception as e:
             self.log.error("Log-in provider %s does not answer: %r", url, e)
             raise web.HTTPError(503, PROVIDER_DOWN) from e
@@ -92,6 +104,15 @@ class CohortLogin(Authenticator):
             self.log.warning("Refused log-in with the name %r", name)
             raise web.HTTPError(403, BAD_NAME)
         return name
+
+    async def token_to_user(self, token_info):
+        """As upstream, but an ID token that has run out is a 401: upstream then renews it."""
+        try:
+            return await super().token_to_user(token_info)
+        except web.HTTPError as e:
+            if isinstance(e.__context__, jwt.ExpiredSignatureError):
+                raise HTTPClientError(401, "The ID token has run out") from e
+            raise
 
     async def update_auth_model(self, auth_model):
         """Turn the token's groups into hub roles; the display name goes to the user's model."""

@@ -20,7 +20,8 @@ class LoginRedirect(OAuthLoginHandler):
 
     async def get(self):
         """Redirect to the provider's authorisation endpoint."""
-        await self.authenticator.discover()
+        # Asked each time: a browser sent to a provider that is down gets a page that helps nobody.
+        await self.authenticator.discover(max_age=0)
         super().get()
 
 

@@ -130,12 +130,15 @@ class CohortSpawner(DockerSpawner):
         await self._remove_leftover()
         try:
             created = await self.create_object()
+            self.object_id = created[self.object_id_key]
+            await self.start_object()
+            ip, port = await self.get_ip_and_port()
         except docker.errors.ImageNotFound as e:
             self.log.error("Image %s is missing", self.image)
             raise Refused(evidence.missing_image(self.image), 503) from e
-        self.object_id = created[self.object_id_key]
-        await self.start_object()
-        ip, port = await self.get_ip_and_port()
+        except (docker.errors.DockerException, OSError) as e:
+            self.log.error("The engine refused %s: %s", self.container_name, e)
+            raise Refused(evidence.ENGINE_REFUSED, 503) from e
         await wait_ready(ip, port, self.server.base_url, self._died)
         return ip, port
 
@@ -208,9 +211,9 @@ class CohortSpawner(DockerSpawner):
                 await self.remove_object()
         except docker.errors.NotFound:
             pass
-        finally:
-            self.object_id = ""
-            await self._release()
+        # After any other error the container may still run, and its devices stay claimed.
+        self.object_id = ""
+        await self._release()
 
     async def remove_object(self):
         """Remove the container; one that is already going is as good as gone."""

@@ -28,7 +28,10 @@ def simulated_gpus() -> Iterator[list[str]]:
     path = Path("/etc/cdi/cohort-simulated.json")
     write_simulated(path, 2)
     yield ["sim.cohort/gpu=0", "sim.cohort/gpu=1"]
-    path.unlink(missing_ok=True)
+    # Another test run on this machine may still need them.
+    owners = [Path("/proc") / p.read_text() for p in Path("/tmp").glob(f"{labs.PREFIX}*.pid")]
+    if not any(owner.exists() for owner in owners):
+        path.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -13,19 +13,19 @@ import httpx
 class Visitor:
     """An HTTP client with cookies of its own, on a lab of ours or on a stock JupyterHub."""
 
-    def __init__(self, url: str, login: str) -> None:
+    def __init__(self, url: str, login: str, **options) -> None:
         self.url, self.login = url, login
-        self.http = httpx.Client(follow_redirects=True, timeout=90)
+        self.http = httpx.Client(follow_redirects=True, timeout=90, **options)
 
     def close(self) -> None:
         """Give the connections back."""
         self.http.close()
 
-    def log_in(self, password: str) -> httpx.Response:
-        """Log in through the bundled provider, form by form, as a browser would."""
-        page = self.http.get(f"{self.url}/hub/oauth_login")
+    def log_in(self, password: str, **query: str) -> httpx.Response:
+        """Log in through the lab's provider, form by form, as a browser would."""
+        page = self.http.get(f"{self.url}/hub/oauth_login", params=query)
         for _ in range(3):
-            if "/services/idp/" not in str(page.url):
+            if str(page.url).startswith(self.url) and "/services/idp/" not in str(page.url):
                 return page
             page = self._answer_form(page, {"login": self.login, "password": password})
         return page

@@ -11,6 +11,7 @@ from cohort.errors import CohortError
 from cohort.lab import up as lab
 from cohort.lab.compose import Compose
 from cohort.lab.images import ensure_images, image_names, remove_images
+from cohort.lab.leavers import end_sessions_of_leavers
 from cohort.lab.roster import bring_in_people
 from cohort.people import load_people
 from cohort.secret_files import read_secrets
@@ -53,7 +54,8 @@ def people(options: argparse.Namespace) -> int:
     if not lab.is_running(settings):
         raise CohortError("The lab is down: run `make up`, which brings people.csv in too.")
     changes = bring_in_people(settings, read_secrets(settings.data), roster, compose.exec, report)
-    if not changes:
+    gone = end_sessions_of_leavers(roster, compose.exec, report)
+    if not changes and not gone:
         report("people.csv holds nothing new.")
     return 0
 

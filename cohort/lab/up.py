@@ -17,6 +17,7 @@ from cohort.lab.compose import CDI_DIRS, Compose, data_folders, users_containers
 from cohort.lab.engine_setup import ensure_engine
 from cohort.lab.idp import ensure_idp_files
 from cohort.lab.images import Images, ensure_images, image_names
+from cohort.lab.leavers import end_sessions_of_leavers
 from cohort.lab.network import ensure_network, remove_network
 from cohort.lab.preflight import check_host
 from cohort.lab.roster import bring_in_people
@@ -51,6 +52,7 @@ def up(settings_file: Path, people_file: Path, report: Report) -> Settings:
     compose.up(restart=("proxy", "hub", "idp")[: 3 if compose.bundled else 2] if running and changed else ())  # noqa: E501  # fmt: skip
     if people:
         bring_in_people(settings, secrets, people, compose.exec, report)
+        end_sessions_of_leavers(people, compose.exec, report)
     warn(settings, report)
     return settings
 

@@ -3,7 +3,7 @@
 Counts: a busy kernel or terminal job for as long as it is busy; messages of kernels and
 terminals; edits of a shared document; opening a page; saving, renaming, deleting, starting.
 Does not: an open page by itself. JupyterLab asks for kernels, sessions, terminals and the open
-folder for ever, and each of these requests counts in a stock server.
+folder for ever, and saves its layout each time; all of this counts in a stock server.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 # Of two looks at a terminal's processes: below this share of one core they wait for somebody.
 BUSY_SHARE = 0.05
 TICKS = os.sysconf("SC_CLK_TCK")
+
+LAYOUT = "/lab/api/workspaces"
 
 SYNC, UPDATE = 0, 2  # of the protocol of shared documents: a message that changes the document
 
@@ -64,6 +66,8 @@ class Activity:
             if not handler.current_user:
                 return
         except RuntimeError:
+            return
+        if LAYOUT in handler.request.path:
             return
         page = handler._headers.get("Content-Type", "").startswith("text/html")
         if page or handler.request.method not in ("GET", "HEAD", "OPTIONS"):

@@ -1,7 +1,8 @@
 """Closes what is open to people who lost access while they were in.
 
-Over HTTP a person who left the team is out as soon as `HubOAuth`'s short cache expires; a
-websocket that was opened before would stay open for days.
+A stock server believes what the hub once said for five minutes over HTTP, and for days in a
+websocket that stays open. Here the hub is asked every few seconds about everybody with a page
+open, one question each, and its answers take the place of what was remembered.
 """
 
 from __future__ import annotations
@@ -10,33 +11,40 @@ import asyncio
 
 from tornado.web import HTTPError
 
-from cohort.workspace.sockets import Sockets
+from cohort.workspace.sockets import Key, Sockets
 
 REASON = "You no longer have access to this workspace."
 
 
 class Doors:
-    """Asks the hub about each open websocket's token, every few seconds."""
+    """Keeps what this server remembers of people's access no older than some seconds."""
 
     def __init__(self, hub_auth, sockets: Sockets, seconds: float, log) -> None:
         self._auth, self._sockets, self._seconds, self._log = hub_auth, sockets, seconds, log
+        # Asks with a memory of its own, so that the server's can be replaced as a whole.
+        self._asker = type(hub_auth)(parent=hub_auth.parent)
 
     async def run(self) -> None:
         """Look for ever."""
         while True:
             await asyncio.sleep(self._seconds)
-            await asyncio.gather(*map(self._look, self._sockets.tokens()))
+            try:
+                await self._look()
+            except HTTPError as e:
+                # The hub is away or unwell: nobody comes in who was not, nobody is thrown out
+                # (it says no with a 403, which is no error here), and people go on working.
+                self._log.debug("Cannot ask the hub who may stay: %s", e)
 
-    async def _look(self, token: str) -> None:
-        try:
-            user = await self._auth.user_for_token(token, use_cache=False, sync=False)
-        except HTTPError as e:
-            # The hub is away or unwell. It says no with a 403, which comes as None.
-            self._log.debug("Cannot ask the hub who may stay: %s", e)
-            return
-        if user is not None and self._auth.check_scopes(self._auth.access_scopes, user):
-            return
-        # What HTTP requests are answered from for some seconds more, reconnecting included.
-        self._auth.cache = type(self._auth.cache)(self._auth.cache_max_age)
-        closed = self._sockets.close(token, REASON)
-        self._log.info("Closed %d connections of somebody who lost access", closed)
+    async def _look(self) -> None:
+        cache = self._auth.cache
+        self._asker.cache = type(cache)(self._auth.cache_max_age)
+        keys = self._sockets.keys()
+        users = await asyncio.gather(*map(self._ask, keys))
+        self._auth.cache = self._asker.cache
+        for key, user in zip(keys, users, strict=True):
+            if user is None or not self._auth.check_scopes(self._auth.access_scopes, user):
+                closed = self._sockets.close(key, REASON)
+                self._log.info("Closed %d connections of somebody who lost access", closed)
+
+    async def _ask(self, key: Key) -> dict | None:
+        return await self._asker.user_for_token(key.token, session_id=key.session_id, sync=False)

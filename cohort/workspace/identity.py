@@ -32,18 +32,16 @@ class WorkspaceIdentity(JupyterHubIdentityProvider):
         """Return the hub's user, named; None if the hub does not let them in."""
         user = await super().get_user(handler)
         if user is not None and not user.color:
-            name = read_environment().members.get(user.username) or user.username
+            known = read_environment().members.get(user.username)
+            name = known or user.display_name or user.username
             user.name = user.display_name = name
             user.initials = initials_of(name)
             user.color = colour_of(user.username)
         return user
 
     def page_config_hook(self, handler, page_config):
-        """Add to JupyterHub's what is off in this kind of workspace.
-
-        Here, because JupyterLab merges what is on disk last, and lists replace one another.
-        """
+        """JupyterHub's, which takes the name for the login."""
         page_config = super().page_config_hook(handler, page_config)
-        off = {*page_config.get("disabledExtensions", ()), *read_environment().disabled_plugins}
-        page_config["disabledExtensions"] = sorted(off)
+        user = handler.current_user
+        page_config["hubUser"] = user.username if user else ""
         return page_config

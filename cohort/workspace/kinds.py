@@ -5,26 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
-# Plugins of JupyterLab that a kind of server has no use for: their pages or their server
-# extension are off, and a button that leads nowhere is worse than none.
-EVERYWHERE = (
-    # They fetch news and packages from the internet; our `lab` has no handlers for them.
-    "@jupyterlab/apputils-extension:announcements",
-    "@jupyterlab/extensionmanager-extension",
-)
-COURSE_TOOLS = (
-    "@jupyter/nbgrader:formgrader",
-    "@jupyter/nbgrader:course-list",
-    "@jupyter/nbgrader:create-assignment",
-)
-COLLABORATION = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
-
-COURSE_EXTENSIONS = (
-    "nbgrader.server_extensions.formgrader",
-    "nbgrader.server_extensions.course_list",
-)
-COLLABORATION_EXTENSIONS = ("jupyter_server_ydoc", "jupyter_server_fileid")
+# For each kind a folder of Jupyter's own settings files: which extensions are on there. The
+# course's tools cost every process 0.4 s, collaboration is for those who share files, and a
+# button of either that leads nowhere is worse than none.
+SETTINGS = Path("/etc/cohort")
+KINDS = ("desk", "team", "course")
 
 
 @dataclass(frozen=True)
@@ -39,20 +26,6 @@ class Workspace:
     door_seconds: float = 10.0
     gpus: tuple[str, ...] = ()
     presence_url: str = ""
-
-    @property
-    def disabled_plugins(self) -> tuple[str, ...]:
-        """Plugins of JupyterLab that are off here."""
-        tools = () if self.kind == "course" else COURSE_TOOLS
-        together = () if self.kind == "team" else COLLABORATION
-        return EVERYWHERE + tools + together
-
-    @property
-    def disabled_extensions(self) -> tuple[str, ...]:
-        """Server extensions that are off here."""
-        return (() if self.kind == "course" else COURSE_EXTENSIONS) + (
-            () if self.kind == "team" else COLLABORATION_EXTENSIONS
-        )
 
 
 def read_environment(env=os.environ) -> Workspace:

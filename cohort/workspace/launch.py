@@ -12,9 +12,14 @@ import logging
 import os
 import sys
 
+from cohort.workspace.kinds import KINDS, SETTINGS, read_environment
+
 
 def main() -> None:
     """Run the server until it is stopped."""
+    kind = read_environment().kind
+    if kind in KINDS:
+        os.environ.setdefault("JUPYTER_CONFIG_PATH", str(SETTINGS / kind))
     # Connection files and cookie secrets are of this container and end with it: not among a
     # team's files, and not on its disk.
     os.environ.setdefault("JUPYTER_RUNTIME_DIR", f"/tmp/jupyter-{os.getuid()}")  # noqa: S108
@@ -37,14 +42,10 @@ def main() -> None:
 
 
 def ordinary(argv: list[str]) -> None:
-    """Become ``jupyterhub-singleuser``, with our extension."""
-    from cohort.workspace.kinds import read_environment  # noqa: PLC0415
-
-    wanted = dict.fromkeys(read_environment().disabled_extensions, False)
-    wanted["cohort.workspace.extension"] = True
+    """Become ``jupyterhub-singleuser``; the settings files still switch our extension on."""
     # As -m and not as a script, so that it is this Python's.
     args = [sys.executable, "-m", "jupyterhub.singleuser", *argv]
-    os.execv(args[0], [*args, f"--ServerApp.jpserver_extensions={wanted}"])  # noqa: S606
+    os.execv(args[0], args)  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from cohort.workspace.late import LATE, load_extension, when_asked
 
 # Instead of jupyterlab.labapp and of the older notebook's settings.
 REPLACED = {"jupyterlab": "cohort.workspace.lab", "notebook_shim": None}
-OURS = "cohort.workspace.extension"
 
 
 class WorkspaceServer(ServerApp):
@@ -32,14 +31,11 @@ class WorkspaceServer(ServerApp):
         """Take the extensions that are switched on anywhere, and split off the late ones."""
         super().find_server_extensions()
         wanted = self.jpserver_extensions
-        for name in read_environment().disabled_extensions:
-            wanted[name] = False
         for name, instead in REPLACED.items():
             if wanted.get(name):
                 wanted[name] = False
                 if instead:
                     wanted[instead] = True
-        wanted[OURS] = True
         self.late = tuple(name for name in LATE if wanted.get(name))
         wanted.update(dict.fromkeys(self.late, False))
 
@@ -81,8 +77,6 @@ class Workspace(JupyterHubSingleUser):
         config.ServerApp.identity_provider_class = WorkspaceIdentity
         config.ServerApp.default_url = "/lab"
         config.ServerApp.setdefault("root_dir", os.path.expanduser("~"))
-        # The token of whoever lost access is good for this long over HTTP.
-        config.HubOAuth.cache_max_age = max(1, round(read_environment().door_seconds))
         config.Workspace.hub_activity_interval = self._report_seconds()
         self.update_config(config)
         self.serverapp.update_config(config)

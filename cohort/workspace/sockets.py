@@ -8,18 +8,26 @@ is the one place to see them come and go.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from tornado.websocket import WebSocketHandler
 
 FORBIDDEN = 4403  # close code of ours; browsers show it to JupyterLab as it is
 
 
+class Key(NamedTuple):
+    """What a websocket was opened with."""
+
+    token: str
+    session_id: str
+
+
 class Sockets:
-    """Open websockets and the tokens they were opened with."""
+    """Open websockets and the keys they were opened with."""
 
     def __init__(self, hub_auth) -> None:
         self._auth = hub_auth
-        self._open: dict[WebSocketHandler, tuple[str, str]] = {}
+        self._open: dict[WebSocketHandler, tuple[str, Key]] = {}
         self.on_open: list[Callable[[WebSocketHandler], None]] = []
         self.on_change: list[Callable[[], None]] = []
 
@@ -47,13 +55,13 @@ class Sockets:
         """Logins of those with a page open, each once, sorted."""
         return sorted({login for login, _ in self._open.values()})
 
-    def tokens(self) -> set[str]:
-        """The distinct tokens of all open websockets."""
-        return {token for _, token in self._open.values() if token}
+    def keys(self) -> set[Key]:
+        """The distinct keys of all open websockets."""
+        return {key for _, key in self._open.values()}
 
-    def close(self, token: str, reason: str) -> int:
-        """Close the websockets opened with a token; returns how many."""
-        doomed = [h for h, (_, t) in self._open.items() if t == token]
+    def close(self, key: Key, reason: str) -> int:
+        """Close the websockets opened with a key; returns how many."""
+        doomed = [handler for handler, (_, k) in self._open.items() if k == key]
         for handler in doomed:
             # A client that never answers the closing may go on sending for 5 s: to nobody.
             handler.on_message = lambda message: None
@@ -65,7 +73,8 @@ class Sockets:
         if user is None:
             return
         login = getattr(user, "username", None) or str(user)
-        self._open[handler] = (login, self._auth.get_token(handler) or "")
+        key = Key(self._auth.get_token(handler) or "", self._auth.get_session_id(handler))
+        self._open[handler] = (login, key)
         for call in self.on_open:
             call(handler)
         self._tell()

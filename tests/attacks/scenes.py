@@ -55,7 +55,7 @@ def knock(lab: Lab, account: str, addresses: Sequence[str]) -> set[str]:
     return set(found.split())
 
 
-def ask(lab: Lab, account: str, script: str) -> dict:
+def ask(lab: Lab, account: str, script: str) -> dict | list:
     """Run Python inside a server's container, as its user, and read the JSON it prints."""
     return json.loads(docker("exec", lab.container(account), "python", "-c", script))
 
