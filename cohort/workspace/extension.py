@@ -54,7 +54,7 @@ class Cohort(ExtensionApp):
         self.activity = Activity(serverapp.web_app)
         self.gpus = Gpus(space.gpus)
         self.sockets = Sockets(auth)
-        self.presence = Presence(space.presence_url, auth.api_token, self.sockets.people, self.log)
+        self.presence = Presence(space.presence_url, auth.api_token, self._logins, self.log)
         self.sockets.on_change.append(self.presence.changed)
         self.doors = Doors(auth, self.sockets, space.door_seconds, self.log)
         self.sockets.on_open.append(self.activity.note_edits)
@@ -82,6 +82,9 @@ class Cohort(ExtensionApp):
             self.activity.look_at_terminals()
             await asyncio.sleep(LOOK_SECONDS)
 
+    def _logins(self) -> list[str]:
+        return [person.login for person in self.sockets.people()]
+
     def status(self) -> dict:
         """The answer of ``GET cohort/status``."""
         space = self._space
@@ -93,10 +96,7 @@ class Cohort(ExtensionApp):
             "stop_after_seconds": space.idle_seconds,
             "warn_seconds": space.warn_seconds,
             "gpus": self.gpus.status(),
-            "who": [
-                {"login": login, "name": space.members.get(login) or login}
-                for login in self.sockets.people()
-            ],
+            "who": [person._asdict() for person in self.sockets.people()],
         }
 
     async def keep(self) -> None:

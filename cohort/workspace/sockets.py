@@ -15,6 +15,13 @@ from tornado.websocket import WebSocketHandler
 FORBIDDEN = 4403  # close code of ours; browsers show it to JupyterLab as it is
 
 
+class Person(NamedTuple):
+    """Somebody with a page open."""
+
+    login: str
+    name: str
+
+
 class Key(NamedTuple):
     """What a websocket was opened with."""
 
@@ -27,7 +34,7 @@ class Sockets:
 
     def __init__(self, hub_auth) -> None:
         self._auth = hub_auth
-        self._open: dict[WebSocketHandler, tuple[str, Key]] = {}
+        self._open: dict[WebSocketHandler, tuple[Person, Key]] = {}
         self.on_open: list[Callable[[WebSocketHandler], None]] = []
         self.on_change: list[Callable[[], None]] = []
 
@@ -51,9 +58,9 @@ class Sockets:
         """Put tornado's own method back."""
         self._restore()
 
-    def people(self) -> list[str]:
-        """Logins of those with a page open, each once, sorted."""
-        return sorted({login for login, _ in self._open.values()})
+    def people(self) -> list[Person]:
+        """Those with a page open, each once, sorted by login."""
+        return sorted({person for person, _ in self._open.values()})
 
     def keys(self) -> set[Key]:
         """The distinct keys of all open websockets."""
@@ -72,9 +79,8 @@ class Sockets:
         user = handler.current_user
         if user is None:
             return
-        login = getattr(user, "username", None) or str(user)
         key = Key(self._auth.get_token(handler) or "", self._auth.get_session_id(handler))
-        self._open[handler] = (login, key)
+        self._open[handler] = (Person(user.username, user.display_name), key)
         for call in self.on_open:
             call(handler)
         self._tell()

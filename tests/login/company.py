@@ -1,7 +1,7 @@
 """A company's own identity provider: another Canaille, set up apart from the lab's.
 
 Runs inside the provider's image with ``python /company.py``; the environment gives PORT and
-SECRET and LAB. It has an origin, names of groups and a way to name people that are not the lab's own.
+SECRET and LAB. Its address, the names of its groups and what it calls people are its own.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import httpx
@@ -13,14 +14,25 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from tests.labs import Lab, eventually
+from tests.visitors import Visitor
 
 # JupyterLab asks for kernels, sessions, terminals and the open folder every 10 s, the lab's own
 # extension for the status every 30 s: in this time each has come by.
 QUIET = 40
 
 
+def drive(scenario) -> None:
+    """Run a coroutine function to its end, beside the loop that Playwright has in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, scenario()).result()
+
+
 def token_of(lab: Lab, login: str, account: str) -> str:
     """A token of a person's for an account's server, as their browser would have."""
+    if lab.api("GET", f"/users/{login}").status_code == 404:
+        visitor = Visitor(lab.url, login)
+        visitor.log_in(lab.password(login))
+        visitor.close()
     answer = lab.api(
         "POST", f"/users/{login}/tokens", json={"scopes": [f"access:servers!user={account}"]}
     )
@@ -67,6 +79,25 @@ class Server:
         return await websocket_connect(HTTPRequest(url, headers=self.headers))
 
 
+def run_until(person, code: str, look) -> None:
+    """Type code into the first cell and run it until ``look`` is true.
+
+    JupyterLab, the stock one too, loses what is run in the first second of a kernel.
+    """
+    cell = person.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell .cm-content").first
+    cell.click()
+    person.page.keyboard.press("Control+a")
+    person.page.keyboard.insert_text(code)
+    for _ in range(5):
+        person.page.keyboard.press("Control+Enter")
+        try:
+            eventually(look, 5)
+            return
+        except AssertionError:
+            cell.click()
+    raise AssertionError(f"never ran: {code}")
+
+
 @pytest.fixture
 def desk(fresh) -> Server:
     """Ada's desk, which warns after 15 s and is stopped after 30 s without use."""
@@ -79,7 +110,8 @@ def test_an_open_page_by_itself_is_no_use_but_a_busy_kernel_is(fresh, person):
     ada.log_in()
     ada.start("ada", "desk")
     ada.new_notebook()
-    ada.run_cell("print(6 * 7)", "42")
+    output = ada.page.locator(".jp-OutputArea-output").filter(has_text="42")
+    run_until(ada, "print(6 * 7)", output.count)
     desk = Server(fresh, "ada", "ada")
     begin = time.monotonic()
     eventually(lambda: desk.status()["idle_seconds"] > QUIET, QUIET + 25, "idle with an open page")
@@ -88,17 +120,13 @@ def test_an_open_page_by_itself_is_no_use_but_a_busy_kernel_is(fresh, person):
     assert desk.status()["who"] == [{"login": "ada", "name": "Ada Wong"}]
     assert desk.status()["busy"] is False
     # An hour's training that prints nothing is use for as long as it goes on.
-    cell = ada.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell .cm-content").last
-    cell.click()
-    ada.page.keyboard.insert_text("import time; time.sleep(25)")
-    ada.page.keyboard.press("Shift+Enter")
     begin = time.monotonic()
-    eventually(lambda: desk.status()["busy"], 10, "busy")
+    run_until(ada, "import time; time.sleep(30)", lambda: desk.status()["busy"])
     while time.monotonic() - begin < 20:
         status = desk.status()
         assert (status["busy"], status["idle_seconds"] < 1) == (True, True)
     assert desk.seconds_at_hub() < 15
-    eventually(lambda: not desk.status()["busy"], 20, "no more busy")
+    eventually(lambda: not desk.status()["busy"], 40, "no more busy")
 
 
 def test_keep_is_use_and_the_hub_hears_of_it_at_once(desk):
@@ -141,32 +169,32 @@ def test_a_job_in_a_terminal_is_use_and_a_waiting_shell_is_not(desk):
         await asyncio.to_thread(eventually, lambda: not desk.status()["busy"], 30, "idle")
         socket.close()
 
-    asyncio.run(scenario())
+    drive(scenario)
 
 
-def test_people_come_and_go_here_and_on_the_home_page(fresh, person):
+def test_people_come_and_go_here_and_on_the_home_page(fresh):
     start(fresh, "team-apollo", "team-cpu")
     ada, ben = (Server(fresh, "team-apollo", login) for login in ("ada", "ben"))
-    marco = person("marco")
-    marco.log_in()
+    visitor = Visitor(fresh.url, "ada")
+    visitor.log_in(fresh.password("ada"))
 
-    def on_the_card() -> str:
-        marco.page.goto(f"{fresh.url}/hub/home")
-        people = marco.card("team-apollo").locator(".lab-people")
-        return people.inner_text() if people.count() else ""
+    def on_the_card() -> bool:
+        return "Ada Wong, Ben Chan" in visitor.http.get(f"{fresh.url}/hub/home").text
 
     async def scenario() -> None:
         sockets = [await one.socket("api/events/subscribe") for one in (ada, ben, ben)]
         assert ada.who() == ["ada", "ben"]
-        names = [person["name"] for person in ada.status()["who"]]
+        names = [one["name"] for one in ada.status()["who"]]
         assert names == ["Ada Wong", "Ben Chan"]
-        sockets[0].close()
+        await asyncio.to_thread(eventually, on_the_card, 10, "on the home page")
         sockets[1].close()
+        sockets[0].close()
         await asyncio.to_thread(eventually, lambda: ben.who() == ["ben"], 10, "ada gone")
         sockets[2].close()
         await asyncio.to_thread(eventually, lambda: ben.who() == [], 10, "all gone")
 
-    asyncio.run(scenario())
+    drive(scenario)
+    visitor.close()
 
 
 def test_open_sockets_of_a_person_who_left_the_team_are_closed(fresh):
@@ -190,7 +218,7 @@ def test_open_sockets_of_a_person_who_left_the_team_are_closed(fresh):
         ours.close()
 
     try:
-        asyncio.run(scenario())
+        drive(scenario)
     finally:
         fresh.people.write_text(people, encoding="utf-8")
         fresh.run("people")
@@ -205,4 +233,4 @@ def test_a_token_that_was_taken_back_closes_its_sockets(desk):
         assert await asyncio.wait_for(socket.read_message(), 40) is None
         assert socket.close_code == 4403
 
-    asyncio.run(scenario())
+    drive(scenario)
