@@ -30,6 +30,14 @@ def reason(state: dict, memory: str) -> str:
     return f"It ended by itself (exit code {code}); your files are safe. {OPERATOR}"
 
 
+def unused(minutes: float) -> str:
+    """Sentence for a server that was stopped because nobody used it for so long."""
+    return (
+        f"It was stopped because nothing had run in it for {minutes:g} "
+        f"minute{'' if minutes == 1 else 's'}; your files are safe."
+    )
+
+
 def missing_image(image: str) -> str:
     """Sentence for an image that is not on this machine."""
     return (

@@ -16,12 +16,14 @@ from pathlib import Path
 import docker.errors
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
+from jupyterhub.utils import utcnow
 from traitlets import Unicode, default
 
 from cohort.errors import CohortError
 from cohort.gpus import GpuLedger, Holder
 from cohort.settings import Profile, Settings
 from hub_config import containers, evidence
+from hub_config.idle import limit_of
 from hub_config.membership import membership_of, team_of
 from hub_config.ready import wait_ready
 
@@ -113,7 +115,9 @@ class CohortSpawner(DockerSpawner):
         self.ended = ""
         self.profile = self.chosen_profile()
         self.user_options = {"profile": self.profile.name}
+        # What the home page shows, and preselects next time; start() by itself keeps nothing.
         self.orm_spawner.user_options = self.user_options
+        self.db.commit()
         self.image = self.image_name
         self.mem_limit, self.cpu_limit = self.profile.memory_bytes, self.profile.cpus
         self.gpus = await self._claim()
@@ -204,6 +208,8 @@ class CohortSpawner(DockerSpawner):
 
     async def stop(self, now=False):
         """Stop and remove the container, then give its GPUs back."""
+        if not now:
+            self.ended = self._idle_reason()
         try:
             found = await self.get_object()
             if found:
@@ -235,6 +241,14 @@ class CohortSpawner(DockerSpawner):
             self.container_name, self.ended, json.dumps(found["State"]),
             tail.decode("utf-8", "replace"),
         )  # fmt: skip
+
+    def _idle_reason(self) -> str:
+        """The reason if this stop comes of idleness, else "": the hub does not say who asks."""
+        last = self.orm_spawner.last_activity
+        limit = limit_of({"user_options": self.orm_spawner.user_options}, self.settings)
+        if last is None or (utcnow(with_tz=False) - last).total_seconds() < limit:
+            return ""
+        return evidence.unused(limit / 60)
 
     async def _claim(self) -> tuple[str, ...]:
         if not self.profile.gpus:

@@ -13,10 +13,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+
+from tests.visitors import Visitor
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "cohort-t-"
@@ -157,6 +160,7 @@ class Lab:
         self.port = free_ports(8)
         self.url = f"http://127.0.0.1:{self.port}"
         self.settings, self.people = folder / "cohort.toml", folder / "people.csv"
+        self.known: set[str] = set()
         self.token = secrets.token_hex(16)
         self.write_settings(settings)
         self.people.write_text(PEOPLE, encoding="utf-8")
@@ -218,6 +222,26 @@ class Lab:
         url = f"{self.url}/hub/api{path}"
         return httpx.request(method, url, headers=headers, timeout=60, **kwargs)
 
+    def request(self, method: str, path: str, **kwargs) -> httpx.Response:
+        """Call any address of the lab with the tests' token."""
+        headers = {"Authorization": f"token {self.token}"}
+        return httpx.request(method, self.url + path, headers=headers, timeout=60, **kwargs)
+
+    def start(self, account: str, profile: str) -> None:
+        """Start an account's server through the REST API and wait until it is ready."""
+        if account.startswith("team-"):
+            if self.api("GET", f"/users/{account}").status_code == 404:
+                self.api("POST", f"/users/{account}")
+        elif account not in self.known:
+            # Nobody's desk is started who never logged in: the hub could not ask who they are.
+            visitor = Visitor(self.url, account)
+            visitor.log_in(self.password(account))
+            visitor.close()
+            self.known.add(account)
+        answer = self.api("POST", f"/users/{account}/server", json={"profile": profile})
+        assert answer.status_code in (201, 202), answer.text
+        eventually(lambda: self.server(account).get("ready"), 60, f"{account} ready")
+
     def server(self, account: str) -> dict:
         """The hub's model of an account's server; {} while there is none."""
         answer = self.api("GET", f"/users/{account}?include_stopped_servers=false")
@@ -266,6 +290,22 @@ class Lab:
             text = re.sub(r"(?i)(token|password|secret)=\S+", r"\1=…", done.stdout + done.stderr)
             parts.append(f"--- {name}\n{text}")
         return "\n".join(parts)
+
+
+@contextmanager
+def brought_up(lab: Lab) -> Iterator[Lab]:
+    """A lab of a test's own: up inside the block, gone after it; its evidence if it fails."""
+    owner = Path("/tmp") / f"{lab.project}.pid"
+    owner.write_text(str(os.getpid()))
+    try:
+        lab.up()
+        yield lab
+    except BaseException:
+        print(lab.evidence())
+        raise
+    finally:
+        lab.down()
+        owner.unlink(missing_ok=True)
 
 
 def remove_leftovers() -> None:

@@ -48,7 +48,10 @@ class Visitor:
                 fields[name[1]] = value[1] if value else ""
         fields.update({k: v for k, v in values.items() if k in fields})
         target = action[1].replace("&amp;", "&") if action else ""
-        return self.http.post(urljoin(str(page.url), target), data=fields)
+        # As browsers do; over HTTPS the provider insists on it.
+        quiet = page.headers.get("referrer-policy") == "no-referrer"
+        headers = {} if quiet else {"Referer": str(page.url)}
+        return self.http.post(urljoin(str(page.url), target), data=fields, headers=headers)
 
     @property
     def xsrf(self) -> str:

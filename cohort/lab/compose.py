@@ -20,7 +20,6 @@ class Compose:
         self.project = settings.lab.project
         self.file = settings.data / "hub" / "compose.env"
         self.bundled = settings.login.provider == "bundled"
-        certificate = settings.tls.certificate
         self.values = {
             "COHORT_PROJECT": self.project,
             "COHORT_DATA": str(settings.data),
@@ -29,7 +28,6 @@ class Compose:
             "COHORT_IMAGE_TAG": images.workspace_tag,
             "COHORT_CDI_DIRS": ":".join(CDI_DIRS),
             "COHORT_IDP_PORT": str(settings.address.internal("idp")),
-            "COHORT_TLS_DIR": str(certificate.parent if certificate else settings.data / "hub"),
         }
 
     def write(self) -> None:

@@ -17,6 +17,7 @@ from cohort.lab.compose import CDI_DIRS, Compose, data_folders, users_containers
 from cohort.lab.engine_setup import ensure_engine
 from cohort.lab.idp import ensure_idp_files
 from cohort.lab.images import Images, ensure_images, image_names
+from cohort.lab.installed import install_settings
 from cohort.lab.leavers import end_sessions_of_leavers
 from cohort.lab.network import ensure_network, remove_network
 from cohort.lab.preflight import check_host
@@ -86,47 +87,6 @@ def ensure_folders(settings: Settings) -> None:
         os.chown(settings.data / "idp", UID, UID)
         for folder in CDI_DIRS:
             Path(folder).mkdir(parents=True, exist_ok=True)
-
-
-def install_settings(source: Path, settings: Settings) -> bool:
-    """Copy the checked file into the data folder; True if that changed what is in force.
-
-    The services read the copy, so a half-edited file never reaches a running lab.
-    """
-    target = settings.data / "hub" / "cohort.toml"
-    text = source.read_text(encoding="utf-8")
-    # Relative paths in it were meant from where the operator keeps the file.
-    for path, key in ((settings.lab.picture, "picture"), (settings.tls.certificate, "certificate"),
-                      (settings.tls.key, "key")):  # fmt: skip
-        if path is not None:
-            text = _absolute(text, key, path)
-    if settings.login.client_secret_file:
-        text = _absolute(text, "client_secret_file", _keep_secret(settings))
-    if target.exists() and target.read_text(encoding="utf-8") == text:
-        return False
-    target.write_text(text, encoding="utf-8")
-    return True
-
-
-def _absolute(text: str, key: str, path: Path) -> str:
-    lines = []
-    for line in text.splitlines(keepends=True):
-        name = line.partition("=")[0].strip()
-        lines.append(f'{key} = "{path}"\n' if name == key else line)
-    return "".join(lines)
-
-
-def _keep_secret(settings: Settings) -> Path:
-    """Copy the client secret to where the hub can read it, mode 0600."""
-    source, target = settings.login.client_secret_file, settings.data / "secrets" / "login_client"
-    try:
-        value = Path(source or "").read_text(encoding="utf-8")
-    except OSError as e:
-        raise CohortError(f"Cannot read login.client_secret_file {source}: {e.strerror}.") from e
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(value)
-    return target
 
 
 def warn(settings: Settings, report: Report) -> None:

@@ -25,6 +25,9 @@ LATE = {
     "notebook": r"(tree|notebooks|edit|consoles|terminals)(/(?!websocket/).*)?",
 }
 
+# asyncio keeps no hold on tasks of its own.
+_starting: set[asyncio.Future] = set()
+
 
 class OnFirstRequest(Matcher):
     """Calls a function at the first request for a path, and never matches.
@@ -61,6 +64,3 @@ def load_extension(serverapp, name: str) -> None:
     start = asyncio.ensure_future(manager.start_extension(name))
     _starting.add(start)
     start.add_done_callback(_starting.discard)
-
-
-_starting: set[asyncio.Future] = set()

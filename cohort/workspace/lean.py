@@ -37,7 +37,6 @@ HUB_ONLY = (
     "jupyterhub.handlers.pages",
 )
 
-
 # Measured with these; what is taken apart here may look different in another.
 VERSIONS = {"jupyterhub": "6.1.", "jupyter_server": "2.21."}
 

@@ -78,6 +78,10 @@ class Workspace(JupyterHubSingleUser):
         config.ServerApp.default_url = "/lab"
         config.ServerApp.setdefault("root_dir", os.path.expanduser("~"))
         config.Workspace.hub_activity_interval = self._report_seconds()
+        if os.environ.get("JUPYTERHUB_PUBLIC_URL", "").startswith("https:"):
+            # JupyterHub sees to its other cookies itself.
+            settings = config.ServerApp.setdefault("tornado_settings", {})
+            settings["xsrf_cookie_kwargs"] = {"secure": True}
         self.update_config(config)
         self.serverapp.update_config(config)
 

@@ -20,40 +20,42 @@ from tests.labs import PEOPLE, ROOT, SETTINGS, Lab, docker
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and other users need root")
 
-# What is replaced in the good file, by what, and the words that the sentence must have.
+# What is replaced in the good file, by what, and the words that the sentence must have;
+# {line} is where the replacement begins.
 SPOILT = {
-    "no TOML": ('[lab]', '[lab', ("not valid TOML", "line 2")),
-    "a key twice": ('name = "Test Lab"', 'name = "a"\nname = "b"', ("not valid TOML", "line 4")),
+    "no TOML": ('[lab]', '[lab', ("not valid TOML", "line {line}")),
+    "a key twice": ('name = "Test Lab"', 'name = "a"\nname = "b"',
+                    ("not valid TOML", "line {below}")),
     "unknown key": ('name = "Test Lab"', 'naem = "Test Lab"',
-                    ("line 3: lab.naem", "there is no such setting")),
-    "unknown section": ("[gpus]", "[gpu]", ("line 16: gpu", "there is no such setting")),
-    "wrong type": ("check_seconds = 2", 'check_seconds = "often"',
-                   ("line 24: idle.check_seconds", "valid integer", "'often'")),
+                    ("line {line}: lab.naem", "there is no such setting")),
+    "unknown section": ("[gpus]", "[gpu]", ("line {line}: gpu", "there is no such setting")),
+    "wrong type": ("\ncheck_seconds = 2", '\ncheck_seconds = "often"',
+                   ("line {below}: idle.check_seconds", "valid integer", "'often'")),
     "out of range": ("warn_minutes = 0.25", "warn_minutes = 0",
-                     ("line 23: idle.warn_minutes", "greater than 0")),
+                     ("line {line}: idle.warn_minutes", "greater than 0")),
     "no size": ('memory = "1G"', 'memory = "much"',
-                ("line 31: profiles.1.memory", 'such as "512M"', "'much'")),
-    "too small": ('memory = "1G"', 'memory = "64M"', ("line 31", 'at least "256M"')),
+                ("line {line}: profiles.1.memory", 'such as "512M"', "'much'")),
+    "too small": ('memory = "1G"', 'memory = "64M"', ("line {line}", 'at least "256M"')),
     "no role": ('"instructor", "operator"', '"instructor", "boss"',
-                ("line 45: profiles.3.roles", "'participant'", "'boss'")),
+                ("line {line}: profiles.3.roles", "'participant'", "'boss'")),
     "no kind": ('kind = "team"\ncpus', 'kind = "shared"\ncpus',
-                ("line 50: profiles.4.kind", "'desk' or 'team'", "'shared'")),
+                ("line {line}: profiles.4.kind", "'desk' or 'team'", "'shared'")),
     "no name": ('name = "team-gpu"', 'name = "Team GPU"',
-                ("line 48: profiles.4.name", "lower-case name", "'Team GPU'")),
+                ("line {line}: profiles.4.name", "lower-case name", "'Team GPU'")),
     "no range": ('subnet = "{subnet}"', 'subnet = "172.30.0.1"',
-                 ("line 20: network.subnet", "/28 or larger")),
+                 ("line {line}: network.subnet", "/28 or larger")),
     "public range": ('subnet = "{subnet}"', 'subnet = "8.8.8.0/24"',
-                     ("line 20: network.subnet", "private IPv4 range")),
+                     ("line {line}: network.subnet", "private IPv4 range")),
     "no address": ('url = "http://127.0.0.1:{port}"', 'url = "127.0.0.1"',
-                   ("line 8: address.url", "such as")),
+                   ("line {line}: address.url", "such as")),
     "no device": ("devices = {gpus}", 'devices = ["0"]',
-                  ("line 17: gpus.devices", "nvidia.com/gpu=0")),
+                  ("line {line}: gpus.devices", "nvidia.com/gpu=0")),
     "no such provider": ('provider = "bundled"', 'provider = "ldap"',
-                         ("line 12: login.provider", "'oidc'", "'ldap'")),
+                         ("line {line}: login.provider", "'oidc'", "'ldap'")),
     "half a provider": ('provider = "bundled"', 'provider = "google"',
-                        ("line 11: login", "client_id, client_secret_file")),
+                        ("line {above}: login", "client_id, client_secret_file")),
     "no certificate": ("[login]", '[tls]\ncertificate = "/no/crt"\nkey = "/no/key"\n\n[login]',
-                       ("line 11: tls", "cannot read /no/crt")),
+                       ("line {line}: tls", "cannot read /no/crt")),
 }  # fmt: skip
 
 SPOILT_PEOPLE = {
@@ -105,6 +107,8 @@ def spoilt(tmp_path):
 def test_bad_settings(spoilt, old, new, words):
     lab = spoilt(old, new)
     sentence = up(lab)
+    line = SETTINGS[: SETTINGS.index(old)].count("\n") + 1
+    words = [word.format(line=line, above=line - 1, below=line + 1) for word in words]
     assert sentence.startswith("cohort: cohort.toml")
     assert [word for word in words if word not in sentence] == [], sentence
     assert_untouched(lab)

@@ -7,20 +7,22 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
-from cohort.lab.images import image_names
+from cohort.lab.images import ensure_images
 from tests.labs import docker, eventually, free_ports
 
 TOKEN = "of-the-owner"
 BASE = "/user/ada/"
 
 
+@cache
 def image() -> str:
-    """The workspace image of this checkout."""
-    return image_names()[1].workspace
+    """The workspace image of this checkout, built if need be, the same for the whole run."""
+    return ensure_images(print, only=("workspace",)).workspace
 
 
 def python(code: str, *options: str) -> str:

@@ -129,6 +129,19 @@ def test_an_open_page_by_itself_is_no_use_but_a_busy_kernel_is(fresh, person):
     eventually(lambda: not desk.status()["busy"], 40, "no more busy")
 
 
+def test_a_shared_document_that_is_open_is_no_use_and_typing_in_it_is(fresh, person):
+    ada = person("ada")
+    ada.log_in()
+    ada.start("team-apollo", "team-cpu")
+    ada.new_notebook()
+    team = Server(fresh, "team-apollo", "ada")
+    eventually(lambda: team.status()["idle_seconds"] > QUIET, QUIET + 25, "idle and open")
+    ada.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell .cm-content").first.click()
+    ada.page.keyboard.type("written together")
+    eventually(lambda: team.status()["idle_seconds"] < 5, 10, "typing is use")
+    assert team.status()["busy"] is False
+
+
 def test_keep_is_use_and_the_hub_hears_of_it_at_once(desk):
     eventually(lambda: desk.seconds_at_hub() > 3, 30, "some idle seconds")
     assert desk.status()["idle_seconds"] > 3
@@ -213,6 +226,7 @@ def test_open_sockets_of_a_person_who_left_the_team_are_closed(fresh):
         assert await asyncio.wait_for(theirs.read_message(), 40) is None
         assert theirs.close_code == 4403
         assert "no longer have access" in theirs.close_reason
+        theirs.close()
         assert ben.ask("GET", "cohort/status").status_code == 403
         assert ada.who() == ["ada"]
         ours.close()
@@ -232,5 +246,6 @@ def test_a_token_that_was_taken_back_closes_its_sockets(desk):
                 desk.lab.api("DELETE", f"/users/ada/tokens/{token['id']}")
         assert await asyncio.wait_for(socket.read_message(), 40) is None
         assert socket.close_code == 4403
+        socket.close()
 
     drive(scenario)

@@ -1,0 +1,122 @@
+"""`make up` again, with another settings file, and after `make down`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from cohort.settings_file import load_settings
+from hub_config.firewall import chains
+from tests.kernels import Kernel
+from tests.labs import Lab, brought_up, docker
+from tests.visitors import Visitor
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A second lab beside the session's, for what would disturb other tests."""
+    with brought_up(Lab(tmp_path_factory.mktemp("small"))) as lab:
+        yield lab
+
+
+def containers(lab: Lab) -> dict[str, str]:
+    """Id of each of a lab's containers, and when it was last started."""
+    ids = docker("ps", "-aq", "--filter", f"label=cohort.project={lab.project}").split()
+    found = json.loads(docker("inspect", *ids)) if ids else []
+    return {one["Id"]: one["State"]["StartedAt"] for one in found}
+
+
+def written(lab: Lab) -> dict[str, int]:
+    """When each file that `up` may write was last written."""
+    # In idp/ only what an operator may look at: the provider's database lives while it runs.
+    files = [*(lab.data / "secrets").iterdir(), *(lab.data / "idp").glob("[a-z]*.[cjt]*"),
+             lab.data / "hub" / "cohort.toml", lab.data / "hub" / "compose.env"]  # fmt: skip
+    return {f.name: f.stat().st_mtime_ns for f in files}
+
+
+def firewall_rules() -> str:
+    """Every rule of this machine, by each variant of iptables that it has."""
+    programs = filter(shutil.which, ("iptables-nft", "iptables-legacy"))
+    return "".join(
+        subprocess.run([p, "-S"], capture_output=True, text=True, check=True).stdout
+        for p in programs
+    )
+
+
+def home_page(lab: Lab, login: str, password: str) -> str:
+    """Log in and return the home page."""
+    visitor = Visitor(lab.url, login)
+    page = visitor.log_in(password)
+    visitor.close()
+    assert page.url.path == "/hub/home", page.url
+    return page.text
+
+
+def test_up_again_changes_nothing(fresh):
+    fresh.start("team-apollo", "team-cpu")
+    before = containers(fresh), written(fresh)
+    assert len(before[0]) >= 5
+    begin = time.monotonic()
+    said = fresh.run("up").stdout
+    assert time.monotonic() - begin < 15
+    assert (containers(fresh), written(fresh)) == before
+    assert "Starting" not in said
+    assert "First log-in" not in said
+    assert fresh.url in said
+
+
+def test_status_says_what_runs_and_how_it_is(fresh):
+    fresh.start("team-apollo", "team-cpu")
+    done = fresh.run("status")
+    states = dict(line.split() for line in done.stdout.splitlines()[:-1])
+    assert states == dict.fromkeys(("firewall", "hub", "idp", "proxy"), "healthy")
+    assert done.stdout.splitlines()[-1] == f"1 desks and workspaces; {fresh.url}"
+
+
+def test_a_bad_file_leaves_a_running_lab_as_it_is(fresh):
+    good, before = fresh.settings.read_text(), (containers(fresh), written(fresh))
+    fresh.settings.write_text(good.replace('kind = "desk"', 'kind = "chair"', 1))
+    try:
+        done = fresh.run("up", check=False)
+    finally:
+        fresh.settings.write_text(good)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "profiles.1.kind" in done.stderr
+    assert (containers(fresh), written(fresh)) == before
+
+
+def test_a_changed_file_is_brought_in_and_running_servers_survive_it(small):
+    small.start("team-apollo", "team-cpu")
+    kernel = Kernel(small, "team-apollo")
+    kernel.run("kept = 41")
+    server = small.inspect("team-apollo")["Id"]
+    text = small.settings.read_text()
+    small.settings.write_text(text.replace('name = "Test Lab"', 'name = "Renamed Lab"'))
+    small.run("up")
+    assert "Renamed Lab" in home_page(small, "ada", small.password("ada"))
+    assert kernel.run("print(kept)") == "41\n"
+    assert small.inspect("team-apollo")["Id"] == server
+
+
+def test_down_leaves_the_data_and_nothing_else_and_up_brings_everybody_back(small):
+    if not small.server("team-apollo"):
+        small.start("team-apollo", "team-cpu")
+    small.sh("team-apollo", "echo kept > ~/note.txt")
+    password, secrets = small.password("ada"), written(small)
+    own = chains(load_settings(small.settings))
+    assert [chain for chain in own if f"-N {chain}\n" not in firewall_rules()] == []
+    small.run("down")
+    assert containers(small) == {}
+    assert docker("network", "ls", "-q", "--filter", f"label=cohort.project={small.project}") == ""
+    assert [chain for chain in own if chain in firewall_rules()] == []
+    assert small.run("status", check=False).returncode == 3
+    assert "First log-in" not in small.run("up").stdout
+    assert small.password("ada") == password
+    assert written(small) == secrets
+    assert "card-ada" in home_page(small, "ada", password)
+    assert (small.data / "teams" / "apollo" / "note.txt").read_text() == "kept\n"
