@@ -117,7 +117,7 @@ class CohortSpawner(DockerSpawner):
         self.user_options = {"profile": self.profile.name}
         # What the home page shows, and preselects next time; start() by itself keeps nothing.
         self.orm_spawner.user_options = self.user_options
-        self.db.commit()
+        self.user.db.commit()
         self.image = self.image_name
         self.mem_limit, self.cpu_limit = self.profile.memory_bytes, self.profile.cpus
         self.gpus = await self._claim()
@@ -228,6 +228,15 @@ class CohortSpawner(DockerSpawner):
         except docker.errors.APIError as e:
             if e.status_code not in (404, 409):
                 raise
+
+    def get_state(self):
+        """What outlives this object, which the hub drops with each stop, and the hub itself."""
+        return {**super().get_state(), "ended": self.ended}
+
+    def load_state(self, state):
+        """Take up what an earlier spawner of this account left."""
+        super().load_state(state)
+        self.ended = state.get("ended", "")
 
     async def _explain(self, found: dict) -> None:
         memory = next(

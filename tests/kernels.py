@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
@@ -23,7 +24,8 @@ class Kernel:
 
     def run(self, code: str) -> str:
         """Run code and return what it printed."""
-        return asyncio.run(asyncio.wait_for(self._run(code), 60))
+        with ThreadPoolExecutor(1) as beside:  # Playwright has a loop of its own in this thread
+            return beside.submit(asyncio.run, asyncio.wait_for(self._run(code), 60)).result()
 
     async def _run(self, code: str) -> str:
         url = f"{self.base.replace('http', 'ws', 1)}/api/kernels/{self.id}/channels"

@@ -11,7 +11,6 @@ import pytest
 from cohort.lab.up import warn
 from cohort.settings import Settings
 from tests.labs import SETTINGS, Lab, brought_up
-from tests.people_in_browsers import Person
 from tests.visitors import Visitor
 
 URL = 'url = "http://127.0.0.1:{port}"\n'
@@ -71,16 +70,6 @@ def test_from_log_in_to_a_desk_everything_goes_by_tls(secure, ada):
     assert len(given) > 5
     kept = [c for c in given if not re.match(r'[^=]+=("")?;', c)]
     assert [c for c in kept if "secure" not in c.lower().split("; ")] == []
-
-
-def test_a_browser_gets_in_and_is_content(secure, browser):
-    with browser.new_context(ignore_https_errors=True) as context:
-        said: list[str] = []
-        context.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page = Person(secure, context, "ben").log_in()
-        assert page.url == f"{secure.url}/hub/home"
-        # No mixed content, no blocked cookie, no broken policy.
-        assert [line for line in said if line.startswith(("error", "warning"))] == []
 
 
 def test_plain_http_is_not_answered(secure):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import httpx
@@ -73,10 +74,17 @@ class Server:
         said = self.lab.server(self.account)["last_activity"].replace("Z", "+00:00")
         return (datetime.now(UTC) - datetime.fromisoformat(said)).total_seconds()
 
+    @asynccontextmanager
     async def socket(self, path: str):
-        """An open websocket."""
+        """An open websocket, closed at the end whoever began with that."""
         url = f"{self.lab.url}/user/{self.account}/{path}".replace("http", "ws", 1)
-        return await websocket_connect(HTTPRequest(url, headers=self.headers))
+        socket = await websocket_connect(HTTPRequest(url, headers=self.headers))
+        stream = socket.protocol.stream
+        try:
+            yield socket
+        finally:
+            socket.close()
+            stream.close()
 
 
 def run_until(person, code: str, look) -> None:
@@ -173,14 +181,13 @@ def test_strangers_are_not_answered(desk):
 def test_a_job_in_a_terminal_is_use_and_a_waiting_shell_is_not(desk):
     async def scenario() -> None:
         name = desk.ask("POST", "api/terminals", json={}).json()["name"]
-        socket = await desk.socket(f"terminals/websocket/{name}")
-        await socket.read_message()
-        assert desk.status()["busy"] is False
-        await socket.write_message(json.dumps(["stdin", "while :; do :; done\r"]))
-        await asyncio.to_thread(eventually, lambda: desk.status()["busy"], 30, "busy")
-        await socket.write_message(json.dumps(["stdin", "\x03"]))
-        await asyncio.to_thread(eventually, lambda: not desk.status()["busy"], 30, "idle")
-        socket.close()
+        async with desk.socket(f"terminals/websocket/{name}") as socket:
+            await socket.read_message()
+            assert desk.status()["busy"] is False
+            await socket.write_message(json.dumps(["stdin", "while :; do :; done\r"]))
+            await asyncio.to_thread(eventually, lambda: desk.status()["busy"], 30, "busy")
+            await socket.write_message(json.dumps(["stdin", "\x03"]))
+            await asyncio.to_thread(eventually, lambda: not desk.status()["busy"], 30, "idle")
 
     drive(scenario)
 
@@ -195,15 +202,14 @@ def test_people_come_and_go_here_and_on_the_home_page(fresh):
         return "Ada Wong, Ben Chan" in visitor.http.get(f"{fresh.url}/hub/home").text
 
     async def scenario() -> None:
-        sockets = [await one.socket("api/events/subscribe") for one in (ada, ben, ben)]
-        assert ada.who() == ["ada", "ben"]
-        names = [one["name"] for one in ada.status()["who"]]
-        assert names == ["Ada Wong", "Ben Chan"]
-        await asyncio.to_thread(eventually, on_the_card, 10, "on the home page")
-        sockets[1].close()
-        sockets[0].close()
-        await asyncio.to_thread(eventually, lambda: ben.who() == ["ben"], 10, "ada gone")
-        sockets[2].close()
+        path = "api/events/subscribe"
+        async with ben.socket(path):
+            async with ada.socket(path), ben.socket(path):
+                assert ada.who() == ["ada", "ben"]
+                names = [one["name"] for one in ada.status()["who"]]
+                assert names == ["Ada Wong", "Ben Chan"]
+                await asyncio.to_thread(eventually, on_the_card, 10, "on the home page")
+            await asyncio.to_thread(eventually, lambda: ben.who() == ["ben"], 10, "ada gone")
         await asyncio.to_thread(eventually, lambda: ben.who() == [], 10, "all gone")
 
     drive(scenario)
@@ -216,20 +222,16 @@ def test_open_sockets_of_a_person_who_left_the_team_are_closed(fresh):
     people = fresh.people.read_text(encoding="utf-8")
 
     async def scenario() -> None:
-        theirs, ours = (
-            await ben.socket("api/events/subscribe"),
-            await ada.socket("api/events/subscribe"),
-        )
-        line = next(x for x in people.splitlines() if x.startswith("ben,"))
-        fresh.people.write_text(people.replace(line, line.replace("apollo", "borealis")))
-        await asyncio.to_thread(fresh.run, "people")
-        assert await asyncio.wait_for(theirs.read_message(), 40) is None
-        assert theirs.close_code == 4403
-        assert "no longer have access" in theirs.close_reason
-        theirs.close()
-        assert ben.ask("GET", "cohort/status").status_code == 403
-        assert ada.who() == ["ada"]
-        ours.close()
+        path = "api/events/subscribe"
+        async with ben.socket(path) as theirs, ada.socket(path):
+            line = next(x for x in people.splitlines() if x.startswith("ben,"))
+            fresh.people.write_text(people.replace(line, line.replace("apollo", "borealis")))
+            await asyncio.to_thread(fresh.run, "people")
+            assert await asyncio.wait_for(theirs.read_message(), 40) is None
+            assert theirs.close_code == 4403
+            assert "no longer have access" in theirs.close_reason
+            assert ben.ask("GET", "cohort/status").status_code == 403
+            assert ada.who() == ["ada"]
 
     try:
         drive(scenario)
@@ -240,12 +242,11 @@ def test_open_sockets_of_a_person_who_left_the_team_are_closed(fresh):
 
 def test_a_token_that_was_taken_back_closes_its_sockets(desk):
     async def scenario() -> None:
-        socket = await desk.socket("api/events/subscribe")
-        for token in desk.lab.api("GET", "/users/ada/tokens").json()["api_tokens"]:
-            if "access:servers!user=ada" in token["scopes"] and token["kind"] == "api_token":
-                desk.lab.api("DELETE", f"/users/ada/tokens/{token['id']}")
-        assert await asyncio.wait_for(socket.read_message(), 40) is None
-        assert socket.close_code == 4403
-        socket.close()
+        async with desk.socket("api/events/subscribe") as socket:
+            for token in desk.lab.api("GET", "/users/ada/tokens").json()["api_tokens"]:
+                if "access:servers!user=ada" in token["scopes"] and token["kind"] == "api_token":
+                    desk.lab.api("DELETE", f"/users/ada/tokens/{token['id']}")
+            assert await asyncio.wait_for(socket.read_message(), 40) is None
+            assert socket.close_code == 4403
 
     drive(scenario)
