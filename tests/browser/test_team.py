@@ -20,7 +20,7 @@ def name_at_cursor(person) -> str:
         return flag.is_visible()
 
     eventually(pointed_at, 30, "the flag at the cursor")
-    return flag.inner_text()
+    return flag.inner_text().splitlines()[-1]  # above it stand the initials
 
 
 def test_two_members_edit_one_notebook_and_see_each_other(fresh, person):

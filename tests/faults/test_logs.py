@@ -1,0 +1,47 @@
+"""What the lab's containers say on an ordinary day: nothing that looks like trouble."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from playwright.sync_api import expect
+
+from tests.labs import Lab, brought_up, eventually
+from tests.people_in_browsers import Person
+
+TROUBLE = re.compile(
+    r"\bWARN(ING)?\b|\bERROR\b|\bCRITICAL\b|\[[WEC] |Traceback|\w+(Warning|Error|Exception)\b", re.I
+)
+# What is said every day and means nothing here, each with the reason why.
+EVERY_DAY = ()
+
+
+def trouble_in(container: str) -> list[str]:
+    """Lines of a container's log that look like trouble and are not said every day."""
+    done = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
+    lines = (done.stdout + done.stderr).splitlines()
+    return [x for x in lines if TROUBLE.search(x) and not any(re.search(p, x) for p in EVERY_DAY)]
+
+
+def test_an_ordinary_day_leaves_clean_logs(tmp_path, browser, simulated_gpus):
+    with brought_up(Lab(tmp_path, gpus=simulated_gpus)) as lab:
+        ada = Person(lab, browser.new_context(), "ada")
+        ada.log_in()
+        found = {}
+        for account, profile in (("ada", "desk"), ("team-apollo", "team-gpu")):
+            ada.start(account, profile)
+            ada.new_notebook()
+            ada.run_cell("print(6 * 7)", "42")
+            ada.page.keyboard.press("Control+s")
+            found[account] = trouble_in(lab.container(account))
+        ada.page.goto(f"{lab.url}/hub/home")
+        ada.card("ada").get_by_role("button", name="Stop").click()
+        eventually(lambda: not lab.server("ada"), what="the desk stopped")
+        ada.page.locator("#logout").click()
+        expect(ada.page.locator("#login-button")).to_be_visible()
+        ada.context.close()
+        lab.run("people")
+        for service in ("hub", "proxy", "idp", "firewall"):
+            found[service] = trouble_in(lab.service(service))
+    assert {name: lines for name, lines in found.items() if lines} == {}
