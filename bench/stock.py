@@ -26,6 +26,7 @@ c.DockerSpawner.remove = True
 c.DockerSpawner.prefix = "{name}-u"
 c.DockerSpawner.extra_create_kwargs = {{"labels": {{"cohort.project": "{name}"}}}}
 c.DockerSpawner.default_url = "/lab"
+c.JupyterHub.default_url = "/hub/home"
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 0}}
 """
 

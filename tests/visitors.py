@@ -77,7 +77,19 @@ class Visitor:
         return time.monotonic() - begin
 
     def wait_ready(self, account: str) -> None:
-        """Follow the hub's progress stream, as the page does, until it says ready or failed."""
+        """Follow the hub's progress stream, as the page does, until it says ready or failed.
+
+        A stream that breaks is opened again, which a browser's EventSource does by itself.
+        """
+        for _ in range(10):
+            try:
+                if self._follow_progress(account):
+                    return
+            except httpx.RemoteProtocolError:
+                continue
+        raise AssertionError(f"{account}: the progress stream ended early, ten times")
+
+    def _follow_progress(self, account: str) -> bool:
         url = f"{self.url}/hub/api/users/{account}/server/progress"
         with self.http.stream("GET", url, params={"_xsrf": self.xsrf}) as stream:
             for line in stream.iter_lines():
@@ -86,8 +98,8 @@ class Visitor:
                     if event.get("failed"):
                         raise AssertionError(f"{account}: {event}")
                     if event.get("ready"):
-                        return
-        raise AssertionError(f"{account}: the progress stream ended early")
+                        return True
+        return False
 
     def stop(self, account: str) -> None:
         """Stop a server and wait until it has gone."""
