@@ -23,7 +23,7 @@ def update_address(c, settings: Settings, secrets: dict[str, str]) -> None:
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.cleanup_proxy = False
     # How often the hub looks whether the proxy, restarted perhaps, still has all routes.
-    c.JupyterHub.last_activity_interval = 30
+    c.JupyterHub.last_activity_interval = 10
     c.JupyterHub.proxy_class = LabProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{address.internal('proxy-api')}"

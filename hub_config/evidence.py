@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 OPERATOR = "The lab's operator finds the details in the hub's log."
+CUT_OFF = "The lab itself was restarted while this was starting. Start it again."
 
 ENGINE_REFUSED = (
     "The container engine could not start it. Try again in a minute; if it goes on, tell the "

@@ -196,11 +196,20 @@ class CohortSpawner(DockerSpawner):
 
     async def poll(self):
         """None while the container runs; else its end, once explained, logged and cleaned up."""
+        # The hub keeps what it knows of a server once it has started: with nothing kept, it was
+        # the hub that ended while this started, and nobody has the address of what runs here.
+        cut_off = not self.object_id and self.pending != "spawn"
         found = await self.get_object()
-        if found and found["State"]["Status"] in ("created", "running", "paused", "restarting"):
+        alive = found and found["State"]["Status"] in ("created", "running", "paused", "restarting")
+        if alive and not cut_off:
             return None
         if found:
-            await self._explain(found)
+            if alive:
+                self.ended = evidence.CUT_OFF
+                self.log.warning("Removing %s: %s", self.container_name, self.ended)
+            elif not self._stop_pending:
+                # One that somebody is stopping right now needs no explanation.
+                await self._explain(found)
             await self.remove_object()
             self.object_id = ""
         await self._release()

@@ -55,9 +55,13 @@ def lab(tmp_path_factory, simulated_gpus) -> Iterator[labs.Lab]:
     assert left == ["", ""], f"left behind: {left}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless.
+
+    For one module at a time: while it is there, Playwright has an event loop running in this
+    thread, in which no other test could start its own.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         yield browser

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Thread
 
 from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from tests.labs import Lab
 
@@ -25,12 +28,34 @@ class Kernel:
     def run(self, code: str) -> str:
         """Run code and return what it printed."""
         with ThreadPoolExecutor(1) as beside:  # Playwright has a loop of its own in this thread
-            return beside.submit(asyncio.run, asyncio.wait_for(self._run(code), 60)).result()
+            return beside.submit(asyncio.run, self._run(code)).result(60)
+
+    @contextmanager
+    def page_open(self) -> Iterator[None]:
+        """Hold a websocket open all the while, as an open page of JupyterLab does."""
+        loop = asyncio.new_event_loop()
+        thread = Thread(target=loop.run_forever)
+        thread.start()
+
+        def wait_for(coroutine):
+            return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
+
+        try:
+            socket = wait_for(self._connect("api/events/subscribe"))
+            yield
+            wait_for(_close(socket))
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    async def _connect(self, path: str) -> WebSocketClientConnection:
+        url = f"{self.base.replace('http', 'ws', 1)}/{path}"
+        headers = {"Authorization": f"token {self.lab.token}"}
+        return await websocket_connect(HTTPRequest(url, headers=headers))
 
     async def _run(self, code: str) -> str:
-        url = f"{self.base.replace('http', 'ws', 1)}/api/kernels/{self.id}/channels"
-        headers = {"Authorization": f"token {self.lab.token}"}
-        socket = await websocket_connect(HTTPRequest(url, headers=headers))
+        socket = await self._connect(f"api/kernels/{self.id}/channels")
         message_id = uuid.uuid4().hex
         content = {"code": code, "silent": False, "store_history": False,
                    "user_expressions": {}, "allow_stdin": False}  # fmt: skip
@@ -43,14 +68,21 @@ class Kernel:
         printed = ""
         while True:
             message = json.loads(await socket.read_message())
+            kind, content = message["msg_type"], message["content"]
             if message["parent_header"].get("msg_id") != message_id:
                 continue
-            if message["msg_type"] == "stream":
-                printed += message["content"]["text"]
-            if message["msg_type"] == "error":
-                raise AssertionError(message["content"])
-            if message["msg_type"] == "execute_reply":
-                socket.close()
-                while await socket.read_message() is not None:
-                    pass  # until the other side has closed too
+            if kind == "stream":
+                printed += content["text"]
+            if kind == "error":
+                raise AssertionError(content)
+            # The last word on the channel of outputs; the reply comes on another, and may be first.
+            if kind == "status" and content["execution_state"] == "idle":
+                await _close(socket)
                 return printed
+
+
+async def _close(socket: WebSocketClientConnection) -> None:
+    """Close and wait until the other side has, too."""
+    socket.close()
+    while await socket.read_message() is not None:
+        pass

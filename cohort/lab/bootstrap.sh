@@ -30,7 +30,8 @@ fi
 
 new_enough='import sys; sys.exit(sys.version_info < (3, 11))'
 python=
-for candidate in python3 /usr/bin/python3; do
+# The distribution's own first: every user of the machine can run it, and upgrades keep it.
+for candidate in /usr/bin/python3 python3; do
     if "$candidate" -c "$new_enough" 2>/dev/null; then
         python=$candidate
         break

@@ -61,6 +61,12 @@ class Compose:
             self.line("exec", "-T", service, *line), stdin=stdin, what=f"{service}: {line[-1]}"
         )
 
+    def instead(self, service: str, line: list[str]) -> None:
+        """Stop a service and run a command in its place, so that the two never interfere."""
+        run(self.line("stop", service), what=f"Stopping {service}")
+        once = self.line("run", "--rm", "--no-deps", "-T", service, *line)
+        run(once, what=f"{service}: {line[-1]}")
+
     def states(self) -> dict[str, str]:
         """Service to state: ``healthy``, ``starting``, ``exited`` and so on."""
         done = subprocess.run(

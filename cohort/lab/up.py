@@ -50,7 +50,8 @@ def up(settings_file: Path, people_file: Path, report: Report) -> Settings:
     ensure_network(settings)
     if not running or changed:
         report("Starting the services")
-    compose.up(restart=("proxy", "hub", "idp")[: 3 if compose.bundled else 2] if running and changed else ())  # noqa: E501  # fmt: skip
+    readers = ("firewall", "proxy", "hub", *(["idp"] if compose.bundled else []))
+    compose.up(restart=readers if running and changed else ())
     if people:
         bring_in_people(settings, secrets, people, compose.exec, report)
         end_sessions_of_leavers(people, compose.exec, report)
@@ -110,9 +111,8 @@ def down(settings_file: Path, report: Report) -> None:
         run(["docker", "rm", "--force", *ids], what="Removing workspaces")
     if compose.file.exists():
         report("Stopping the services")
-        states = compose.states()
-        if "firewall" in states and states["firewall"] not in ("exited", "created"):
-            compose.exec("firewall", ["python", "-m", "hub_config.firewall", "remove"])
+        if "firewall" in compose.states():
+            compose.instead("firewall", ["python", "-m", "hub_config.firewall", "remove"])
         compose.down()
     remove_network(settings.lab.project)
 

@@ -7,10 +7,12 @@ server starts and the log says so.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
 import sys
+from pathlib import Path
 
 from cohort.workspace.kinds import KINDS, SETTINGS, read_environment
 
@@ -36,9 +38,23 @@ def main() -> None:
     except Exception:
         logging.getLogger("cohort").exception("Starting the ordinary JupyterHub server instead")
         launch = ordinary
+    link_shared(Path.home())
     gc.enable()
     gc.freeze()
     launch(sys.argv[1:])
+
+
+def link_shared(home: Path, shared: Path = Path("/srv")) -> None:
+    """Show the lab's read-only folders among the person's own files.
+
+    Made here, as the person: a mount point below a home that people write to would be made by
+    the engine as root, at a place that they can swap for a link.
+    """
+    for name in ("curriculum", "scenarios"):
+        link, target = home / name, shared / name
+        if target.is_dir() and not os.path.lexists(link):
+            with contextlib.suppress(OSError):
+                link.symlink_to(target)
 
 
 def ordinary(argv: list[str]) -> None:

@@ -49,5 +49,5 @@ def test_whoever_stops_a_server_is_not_told_that_it_was_idle(fresh):
     ada = visit(fresh, "ada")
     ada.start("ada", "desk-brief")
     ada.stop("ada")
-    assert "lab-ended" not in ada.http.get(f"{fresh.url}/hub/home").text
+    assert "nothing had run in it" not in ada.http.get(f"{fresh.url}/hub/home").text
     ada.close()

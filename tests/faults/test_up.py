@@ -95,9 +95,11 @@ def test_a_changed_file_is_brought_in_and_running_servers_survive_it(small):
     kernel = Kernel(small, "team-apollo")
     kernel.run("kept = 41")
     server = small.inspect("team-apollo")["Id"]
-    text = small.settings.read_text()
-    small.settings.write_text(text.replace('name = "Test Lab"', 'name = "Renamed Lab"'))
+    text = small.settings.read_text().replace('name = "Test Lab"', 'name = "Renamed Lab"')
+    small.settings.write_text(text.replace("[network]", '[network]\nallow = ["10.250.0.0/16"]'))
     small.run("up")
+    forward, _ = chains(load_settings(small.settings))
+    assert f"-A {forward} -d 10.250.0.0/16 -j RETURN\n" in firewall_rules()
     assert "Renamed Lab" in home_page(small, "ada", small.password("ada"))
     assert kernel.run("print(kept)") == "41\n"
     assert small.inspect("team-apollo")["Id"] == server
