@@ -49,6 +49,9 @@ class Person:
         if profile:
             self.card(account).locator("select[name=profile]").select_option(profile)
         self.card(account).get_by_role("button", name="Start").click()
+        self.wait_for_lab()
+        # What an earlier test left open would come back, and ask for a kernel.
+        page.goto(f"{self.lab.url}/user/{account}/lab?reset")
         return self.wait_for_lab()
 
     def open(self, account: str) -> Page:
