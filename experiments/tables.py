@@ -1,0 +1,174 @@
+"""The tables of runs, sweeps, schedules and what happened to them, in the cohort database.
+
+Invariant: a row of ``runs`` says everything about a run that must survive its files; a change
+of state and what follows from it are one transaction. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cohort.database import Base, UtcDateTime
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def new_id(kind: str) -> str:
+    """An id such as ``run-k3m9x2pqh7wa``: 58 bits, no letters that look alike."""
+    return f"{kind}-" + "".join(secrets.choice(ALPHABET) for _ in range(12))
+
+
+class Snapshot(Base):
+    """A folder as it was at submission; its files are in the content-addressed store.
+
+    A row per owner, so that nobody uses a snapshot that they never handed in.
+    """
+
+    __tablename__ = "run_snapshots"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(255), primary_key=True)
+    author: Mapped[str] = mapped_column(String(255))
+    files: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    git: Mapped[dict | None] = mapped_column(JSON)  # commit, branch, patch (text) if there is one
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Sweep(Base):
+    """Runs of one notebook over many parameters."""
+
+    __tablename__ = "run_sweeps"
+
+    id: Mapped[str] = mapped_column(String(31), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255))
+    title: Mapped[str] = mapped_column(String(255))
+    request: Mapped[dict] = mapped_column(JSON)  # what each run has in common
+    spec: Mapped[dict] = mapped_column(JSON)  # axes as they were written
+    max_running: Mapped[int]
+    idempotency_key: Mapped[str | None] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (UniqueConstraint("owner", "idempotency_key"),)
+
+
+class Schedule(Base):
+    """A run that is asked for again and again by the clock."""
+
+    __tablename__ = "run_schedules"
+
+    id: Mapped[str] = mapped_column(String(31), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255))
+    title: Mapped[str] = mapped_column(String(255))
+    request: Mapped[dict] = mapped_column(JSON)
+    cron: Mapped[str] = mapped_column(String(100))
+    timezone: Mapped[str] = mapped_column(String(64))
+    missed: Mapped[str] = mapped_column(String(15))  # skip, one, all
+    overlap: Mapped[str] = mapped_column(String(15))  # forbid, queue, replace
+    paused: Mapped[bool] = mapped_column(default=False)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    last_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Run(Base):
+    """One execution of a notebook."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(31), primary_key=True)
+    # Hub account whose run it is: "team-apollo", or a login for a run from somebody's desk.
+    owner: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255))
+    title: Mapped[str] = mapped_column(String(255))
+    idempotency_key: Mapped[str | None] = mapped_column(String(100))
+    fingerprint: Mapped[str] = mapped_column(String(64), index=True)  # of all inputs
+    sweep_id: Mapped[str | None] = mapped_column(ForeignKey("run_sweeps.id"), index=True)
+    schedule_id: Mapped[str | None] = mapped_column(ForeignKey("run_schedules.id"), index=True)
+    verify_of: Mapped[str | None] = mapped_column(ForeignKey("runs.id"), index=True)
+
+    snapshot: Mapped[str] = mapped_column(String(64))
+    notebook: Mapped[str] = mapped_column(String(1024))  # path inside the snapshot
+    parameters: Mapped[dict] = mapped_column(JSON)  # without secrets
+    secrets: Mapped[str | None] = mapped_column(Text)  # sealed; gone once the run has ended
+    kernel: Mapped[str] = mapped_column(String(63))
+    image: Mapped[str] = mapped_column(String(255))
+    image_digest: Mapped[str] = mapped_column(String(80))
+    cpus: Mapped[float]
+    memory_bytes: Mapped[int] = mapped_column(BigInteger)
+    gpus: Mapped[int]
+    time_limit_s: Mapped[int]
+    cell_limit_s: Mapped[int]
+    network: Mapped[bool]
+
+    state: Mapped[str] = mapped_column(String(15))
+    reason: Mapped[str | None] = mapped_column(String(31))
+    message: Mapped[str | None] = mapped_column(Text)  # a sentence for people
+    attempt: Mapped[int] = mapped_column(default=0)  # 1 from the first start on
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancel_by: Mapped[str | None] = mapped_column(String(255))  # who asked for it to stop
+    devices: Mapped[list | None] = mapped_column(JSON)  # CDI names while and after it ran
+    container: Mapped[str | None] = mapped_column(String(80))
+    cells_total: Mapped[int | None]
+    cells_done: Mapped[int] = mapped_column(default=0)
+    metrics: Mapped[dict | None] = mapped_column(JSON)
+    provenance: Mapped[dict | None] = mapped_column(JSON)
+    verdict: Mapped[dict | None] = mapped_column(JSON)
+    bytes_kept: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # its files are gone
+
+    __table_args__ = (
+        UniqueConstraint("owner", "idempotency_key"),
+        Index("ix_runs_owner_created", "owner", "created_at"),
+        Index("ix_runs_state_created", "state", "created_at"),
+        Index("ix_runs_created", "created_at"),
+        Index("ix_runs_author_created", "author", "created_at"),
+        Index("ix_runs_notebook_created", "notebook", "created_at"),
+    )
+
+
+class RunTag(Base):
+    """A word by which a run is found again."""
+
+    __tablename__ = "run_tags"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(63), primary_key=True, index=True)
+
+
+class RunChange(Base):
+    """What happened to a run, when, and who did it; never changed, never removed."""
+
+    __tablename__ = "run_changes"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    who: Mapped[str] = mapped_column(String(255))  # a login, or "lab"
+    what: Mapped[str] = mapped_column(String(63))  # a state, or "published", "withdrawn", …
+    detail: Mapped[str | None] = mapped_column(Text)
+
+
+class Notice(Base):
+    """A webhook or an e-mail that is to be sent about a run."""
+
+    __tablename__ = "run_notices"
+
+    id: Mapped[str] = mapped_column(String(31), primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(15))  # webhook, email
+    target: Mapped[str] = mapped_column(String(1024))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # None: done
+    error: Mapped[str | None] = mapped_column(Text)
