@@ -152,9 +152,19 @@ class CohortLogin(Authenticator):
         if not auth_model["roles"]:
             self.log.warning("%s has no team and no role any more", user.name)
             return False
+        await self._keep_id_token(user, auth_model["auth_state"])
         if handler is not None:
             ensure_accounts(handler, auth_model)
         return auth_model
+
+    async def _keep_id_token(self, user, auth_state: dict) -> None:
+        """A renewed token need not come with an ID token; log-out at the provider shows the old one.
+
+        https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
+        """
+        if not auth_state.get("id_token"):
+            before = await user.get_auth_state() or {}
+            auth_state["id_token"] = before.get("id_token")
 
     def _seen(self, name: str) -> None:
         self._last_good = self._last_good or {}

@@ -14,6 +14,7 @@ from cohort.workspace.collaboration import stop_quietly
 from cohort.workspace.doors import Doors
 from cohort.workspace.gpus import Gpus
 from cohort.workspace.kinds import read_environment
+from cohort.workspace.memory import memory_status
 from cohort.workspace.presence import Presence
 from cohort.workspace.sockets import Sockets
 
@@ -57,7 +58,7 @@ class Cohort(ExtensionApp):
         self.presence = Presence(space.presence_url, auth.api_token, self._logins, self.log)
         self.sockets.on_change.append(self.presence.changed)
         self.doors = Doors(auth, self.sockets, space.door_seconds, self.log)
-        self.sockets.on_open.append(self.activity.note_edits)
+        self.sockets.on_open += [self.activity.note_edits, self.doors.note]
         self.sockets.watch()
         stop_quietly(serverapp)
         self._count_what_people_do(serverapp.web_app)
@@ -95,6 +96,7 @@ class Cohort(ExtensionApp):
             "idle_seconds": self.activity.idle_seconds(),
             "stop_after_seconds": space.idle_seconds,
             "warn_seconds": space.warn_seconds,
+            "memory": memory_status(),
             "gpus": self.gpus.status(),
             "who": [person._asdict() for person in self.sockets.people()],
         }

@@ -6,8 +6,6 @@ import zlib
 
 from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
 
-from cohort.workspace.kinds import read_environment
-
 # JupyterLab's own colours for collaborators; they follow the theme.
 COLOURS = 7
 
@@ -32,8 +30,7 @@ class WorkspaceIdentity(JupyterHubIdentityProvider):
         """Return the hub's user, named; None if the hub does not let them in."""
         user = await super().get_user(handler)
         if user is not None and not user.color:
-            known = read_environment().members.get(user.username)
-            name = known or user.display_name or user.username
+            name = user.display_name or user.username
             user.name = user.display_name = name
             user.initials = initials_of(name)
             user.color = colour_of(user.username)

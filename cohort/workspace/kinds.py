@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 # For each kind a folder of Jupyter's own settings files: which extensions are on there. The
@@ -20,7 +20,6 @@ class Workspace:
 
     kind: str = "desk"
     team: str = ""
-    members: dict[str, str] = field(default_factory=dict)
     idle_seconds: float | None = None
     warn_seconds: float = 600.0
     door_seconds: float = 10.0
@@ -33,7 +32,6 @@ def read_environment(env=os.environ) -> Workspace:
     return Workspace(
         kind=env.get("COHORT_KIND") or "desk",
         team=env.get("COHORT_TEAM", ""),
-        members=json.loads(env.get("COHORT_MEMBERS") or "{}"),
         idle_seconds=float(env.get("COHORT_IDLE_SECONDS") or 0) or None,
         warn_seconds=float(env.get("COHORT_WARN_SECONDS") or 600),
         door_seconds=float(env.get("COHORT_DOOR_SECONDS") or 10),

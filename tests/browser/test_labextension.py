@@ -34,6 +34,7 @@ CALM = {
     "idle_seconds": 100.0,
     "stop_after_seconds": 3600.0,
     "warn_seconds": 600.0,
+    "memory": {"used": int(1.2 * GIB), "limit": 4 * GIB, "kills": 0},
     "gpus": [GPU],
     "who": [{"login": "ada", "name": "Ada Wong"}, {"login": "ben", "name": "Ben Chan"}],
 }
@@ -197,3 +198,14 @@ def test_person_whose_access_was_taken_away_is_told_so(page: Page) -> None:
     page.answers.say(code=403)
     expect(page.locator(".jp-Dialog")).to_have_count(1)
     expect(page.locator(".jp-Dialog")).to_contain_text("You no longer have access")
+
+
+def test_memory_is_shown_and_a_kernel_ended_for_it_is_explained(page: Page) -> None:
+    expect(page.get_by_text("Memory 1.2/4.0 GiB", exact=True)).to_be_visible()
+    toasts = page.locator(".Toastify__toast", has_text="was used up")
+    page.answers.say(memory={**CALM["memory"], "kills": 1})
+    expect(toasts).to_have_count(1)
+    expect(toasts).to_contain_text("The memory of this server (4.0 GiB) was used up")
+    page.answers.say(memory={**CALM["memory"], "kills": 1})
+    expect(toasts).to_have_count(1)
+    assert page.errors == []

@@ -68,6 +68,19 @@ def test_no_kernel_is_lost_when_the_hub_is_killed(fresh):
     assert sorted(devices) == [["sim.cohort/gpu=0"], ["sim.cohort/gpu=1"]]
 
 
+def test_whoever_comes_back_during_an_outage_is_let_in(fresh):
+    fresh.start("ada", "desk")
+    kernel = Kernel(fresh, "ada")
+    kernel.run("kept = 41")
+    # Longer than from one look of the server at who may be in to the next, which nobody sees.
+    time.sleep(5)
+    kill_hub(fresh)
+    assert kernel.run("print(kept + 1)") == "42\n"
+    stranger = httpx.get(f"{fresh.url}/user/ada/api/kernels", headers={"Authorization": "token x"})
+    assert stranger.status_code >= 400
+    hub_is_back(fresh)
+
+
 def test_what_died_during_the_outage_is_explained_and_gives_its_gpus_back(fresh):
     fresh.start("team-apollo", "team-gpus")
     kill_hub(fresh)

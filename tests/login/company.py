@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from canaille import create_app
 from canaille.app import models
 from canaille.backends import Backend
+from canaille.oidc.provider import authorization
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from joserfc.jwk import RSAKey
@@ -72,6 +73,11 @@ def fill() -> None:
 
 if __name__ == "__main__":
     app = create_app(settings())
+    # Canaille's own access tokens are equal for two log-ins within one second, which its database
+    # refuses with a 500; other makers' providers give random ones.
+    app.config["OAUTH2_ACCESS_TOKEN_GENERATOR"] = True
+    generator = authorization.create_bearer_token_generator(app.config)
+    authorization.register_token_generator("default", generator)
     with app.app_context():
         fill()
     config = Config()

@@ -106,6 +106,16 @@ def test_a_desk_for_somebody_called_by_an_address(company, visitor):
     assert (company.data / "people" / "kim@startup.example").is_dir()
 
 
+def test_log_out_ends_the_companys_session_too(company, visitor):
+    kim = visitor("k.tan")
+    kim.log_in(company.secret)
+    page = kim.http.get(f"{company.url}/hub/logout")
+    assert page.url.path == "/hub/login"
+    assert any(h.url.path == "/oauth/end_session" for h in page.history)
+    assert kim.http.get(f"{company.url}/hub/home").url.path == "/hub/login"
+    assert 'name="login"' in kim.http.get(f"{company.url}/hub/oauth_login").text
+
+
 def test_make_people_says_that_the_company_decides(company):
     done = company.run("people", check=False)
     assert done.returncode == 1

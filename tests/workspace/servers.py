@@ -48,7 +48,8 @@ class YesHub(ThreadingHTTPServer):
 class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         scopes = ["access:servers!user=ada", "read:users:name!user=ada"]
-        user = {"kind": "user", "name": "ada", "admin": False, "groups": [], "scopes": scopes}
+        user = {"kind": "user", "name": "ada", "admin": False, "groups": [], "scopes": scopes,
+                "user_info": {"name": "Ada Wong", "display_name": "Ada Wong"}}  # fmt: skip
         body = json.dumps(user if self.path.endswith("/user") else {"version": "6.1.1"}).encode()
         self.send_response(200)
         self.send_header("X-JupyterHub-Version", "6.1.1")

@@ -26,8 +26,7 @@ def hub() -> Iterator[servers.YesHub]:
 
 @pytest.fixture(scope="module")
 def desk(hub) -> Iterator[servers.Server]:
-    env = servers.spawned(hub, COHORT_MEMBERS='{{"ada": "Ada Wong"}}')
-    with servers.server(["cohort-workspace"], env) as one:
+    with servers.server(["cohort-workspace"], servers.spawned(hub)) as one:
         yield one
 
 

@@ -1,23 +1,15 @@
 /** The GPUs of this server in the status bar; nothing where there is none. */
 
-import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import { TranslationBundle } from '@jupyterlab/translation';
 
-import { TextItem } from './item';
-import { IGpu, IStatusPoller } from './status';
+import { gib, statusItem } from './item';
+import { IGpu } from './status';
 
 /** More devices than this are added up: the tooltip has each. */
 const IN_FULL = 2;
-const GIB = 2 ** 30;
 
 function sum(values: (number | null)[]): number | null {
   return values.some(v => v === null) ? null : values.reduce((a, b) => a! + b!, 0);
-}
-
-function gib(bytes: number): string {
-  const value = bytes / GIB;
-  return value < 10 && value > 0 ? value.toFixed(1) : value.toFixed(0);
 }
 
 /** Such as "3.2/80 GiB, 45%"; an empty string where the device tells nothing. */
@@ -57,22 +49,9 @@ export function gpuTooltip(gpus: IGpu[]): string {
     .join('\n');
 }
 
-export const gpuPlugin: JupyterFrontEndPlugin<void> = {
-  id: 'cohort-lab:gpu',
-  description: "Shows this server's GPUs in the status bar.",
-  autoStart: true,
-  requires: [IStatusPoller, IStatusBar, ITranslator],
-  activate: (
-    _app: JupyterFrontEnd,
-    poller: IStatusPoller,
-    statusBar: IStatusBar,
-    translator: ITranslator
-  ) => {
-    const trans = translator.load('cohort_lab');
-    const item = new TextItem(statusBar, gpuPlugin.id, { align: 'left', rank: 3, priority: 1 });
-    poller.changed.connect(() => {
-      const gpus = poller.status?.gpus ?? [];
-      item.set(gpuText(gpus, trans), gpuTooltip(gpus));
-    });
-  }
-};
+export const gpuPlugin = statusItem(
+  'cohort-lab:gpu',
+  "Shows this server's GPUs in the status bar.",
+  { rank: 3, priority: 1 },
+  ({ gpus }, trans) => [gpuText(gpus, trans), gpuTooltip(gpus)]
+);

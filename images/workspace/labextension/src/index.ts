@@ -3,9 +3,10 @@
 import { gonePlugin } from './gone';
 import { gpuPlugin } from './gpu';
 import { idlePlugin } from './idle';
+import { memoryPlugin, outOfMemoryPlugin } from './memory';
 import { statusPlugin } from './status';
 import { teamPlugin } from './team';
 
 export { IStatusPoller } from './status';
 
-export default [statusPlugin, gonePlugin, idlePlugin, gpuPlugin, teamPlugin];
+export default [statusPlugin, gonePlugin, idlePlugin, gpuPlugin, memoryPlugin, outOfMemoryPlugin, teamPlugin];

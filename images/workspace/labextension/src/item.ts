@@ -1,10 +1,22 @@
-/** A line of text in the status bar, hidden while it is empty. */
+/** Lines of text in the status bar, each a plugin fed by the poller and hidden while empty. */
 
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
-export class TextItem {
+import { IStatus, IStatusPoller } from './status';
+
+export const GIB = 2 ** 30;
+
+/** Such as "3.2" below ten, "80" above. */
+export function gib(bytes: number): string {
+  const value = bytes / GIB;
+  return value < 10 && value > 0 ? value.toFixed(1) : value.toFixed(0);
+}
+
+class TextItem {
   constructor(
     statusBar: IStatusBar,
     id: string,
@@ -21,8 +33,7 @@ export class TextItem {
     });
   }
 
-  /** An empty text hides the item. */
-  set(text: string, tooltip: string): void {
+  set([text, tooltip]: [string, string]): void {
     this._span.title = tooltip;
     if (this._span.textContent !== text) {
       this._span.textContent = text;
@@ -32,4 +43,33 @@ export class TextItem {
 
   private readonly _span = document.createElement('span');
   private readonly _changed = new Signal<this, void>(this);
+}
+
+/** A plugin that shows what `text` makes of each answer: a line and its tooltip. */
+export function statusItem(
+  id: string,
+  description: string,
+  place: Pick<IStatusBar.IItem, 'rank' | 'priority'>,
+  text: (status: IStatus, trans: TranslationBundle) => [string, string]
+): JupyterFrontEndPlugin<void> {
+  return {
+    id,
+    description,
+    autoStart: true,
+    requires: [IStatusPoller, IStatusBar, ITranslator],
+    activate: (
+      _app: JupyterFrontEnd,
+      poller: IStatusPoller,
+      statusBar: IStatusBar,
+      translator: ITranslator
+    ) => {
+      const trans = translator.load('cohort_lab');
+      const item = new TextItem(statusBar, id, { align: 'left', ...place });
+      poller.changed.connect(() => {
+        if (poller.status) {
+          item.set(text(poller.status, trans));
+        }
+      });
+    }
+  };
 }

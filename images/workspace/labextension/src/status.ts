@@ -31,6 +31,14 @@ export interface IGpu {
   utilisation: number | null;
 }
 
+export interface IMemory {
+  /** Bytes; null where the machine does not tell. */
+  used: number | null;
+  limit: number | null;
+  /** Processes that the limit has ended since the server started. */
+  kills: number | null;
+}
+
 export interface IPerson {
   login: string;
   name: string;
@@ -45,6 +53,7 @@ export interface IStatus {
   /** null: this server is never stopped for being idle. */
   stop_after_seconds: number | null;
   warn_seconds: number;
+  memory: IMemory;
   gpus: IGpu[];
   who: IPerson[];
 }

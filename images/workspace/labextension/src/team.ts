@@ -1,11 +1,7 @@
 /** The team and who has its workspace open, in the status bar of team workspaces. */
 
-import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator } from '@jupyterlab/translation';
-
-import { TextItem } from './item';
-import { IStatus, IStatusPoller } from './status';
+import { statusItem } from './item';
+import { IStatus } from './status';
 
 /** Names beyond this are counted: the tooltip has them all. */
 const NAMES = 3;
@@ -20,26 +16,13 @@ export function teamText({ kind, team, who }: IStatus): string {
   return names.length ? `${team}: ${names.join(', ')}${more}` : team;
 }
 
-export const teamPlugin: JupyterFrontEndPlugin<void> = {
-  id: 'cohort-lab:lab',
-  description: 'Shows the team and who has its workspace open in the status bar.',
-  autoStart: true,
-  requires: [IStatusPoller, IStatusBar, ITranslator],
-  activate: (
-    _app: JupyterFrontEnd,
-    poller: IStatusPoller,
-    statusBar: IStatusBar,
-    translator: ITranslator
-  ) => {
-    const trans = translator.load('cohort_lab');
-    const item = new TextItem(statusBar, teamPlugin.id, { align: 'left', rank: 4, priority: 0 });
-    poller.changed.connect(() => {
-      const { status } = poller;
-      if (status) {
-        const names = status.who.map(person => `${person.name} (${person.login})`);
-        const heading = trans.__('Team %1, open here now:', status.team);
-        item.set(teamText(status), [heading, ...names].join('\n'));
-      }
-    });
+export const teamPlugin = statusItem(
+  'cohort-lab:lab',
+  'Shows the team and who has its workspace open in the status bar.',
+  { rank: 4, priority: 0 },
+  (status, trans) => {
+    const names = status.who.map(person => `${person.name} (${person.login})`);
+    const heading = trans.__('Team %1, open here now:', status.team);
+    return [teamText(status), [heading, ...names].join('\n')];
   }
-};
+);
