@@ -1,4 +1,4 @@
-"""The memory of this server and its kernels, as the kernel of the machine accounts for it.
+"""The memory of this server and its kernels, as the machine's own kernel accounts for it.
 
 A kernel that outgrows the limit is ended by the machine, and JupyterLab only knows that it died.
 What is counted here says why.
@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Version 2 of control groups, mounted so in every container of Debian 12, 13 and Ubuntu 24.04.
 CGROUP = Path("/sys/fs/cgroup")
+# Files of control groups, version 2 and 1: bytes in use, limit, details, ends for want of memory;
+# and the name, in the details, of files that were read and are given up first.
+V2 = ("memory.current", "memory.max", "memory.stat", "memory.events", "inactive_file")
+V1 = (
+    "memory/memory.usage_in_bytes",
+    "memory/memory.limit_in_bytes",
+    "memory/memory.stat",
+    "memory/memory.oom_control",
+    "total_inactive_file",
+)
+NO_LIMIT = 1 << 60  # version 1 says "no limit" by a number close to 2**63
 
 
 def memory_status(folder: Path = CGROUP) -> dict[str, int | None]:
@@ -17,13 +27,13 @@ def memory_status(folder: Path = CGROUP) -> dict[str, int | None]:
 
     None for what the machine does not tell.
     """
-    used = _number(folder / "memory.current")
-    cache = _field(folder / "memory.stat", "inactive_file")
+    used_file, limit_file, details, ends, given_up = V1 if (folder / "memory").is_dir() else V2
+    used, limit = _number(folder / used_file), _number(folder / limit_file)
+    cache = _field(folder / details, given_up) or 0
     return {
-        # Files that were read are given up first: they count for nothing here.
-        "used": None if used is None else max(0, used - (cache or 0)),
-        "limit": _number(folder / "memory.max"),
-        "kills": _field(folder / "memory.events", "oom_kill"),
+        "used": None if used is None else max(0, used - cache),
+        "limit": limit if limit and limit < NO_LIMIT else None,
+        "kills": _field(folder / ends, "oom_kill"),
     }
 
 

@@ -202,10 +202,10 @@ def test_person_whose_access_was_taken_away_is_told_so(page: Page) -> None:
 
 def test_memory_is_shown_and_a_kernel_ended_for_it_is_explained(page: Page) -> None:
     expect(page.get_by_text("Memory 1.2/4.0 GiB", exact=True)).to_be_visible()
-    toasts = page.locator(".Toastify__toast", has_text="was used up")
+    toasts = page.locator(".Toastify__toast", has_text="Out of memory")
     page.answers.say(memory={**CALM["memory"], "kills": 1})
     expect(toasts).to_have_count(1)
-    expect(toasts).to_contain_text("The memory of this server (4.0 GiB) was used up")
+    expect(toasts).to_contain_text("Out of memory (4.0 GiB): a kernel or program was ended.")
     page.answers.say(memory={**CALM["memory"], "kills": 1})
     expect(toasts).to_have_count(1)
     assert page.errors == []

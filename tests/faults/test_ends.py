@@ -63,3 +63,5 @@ def test_a_kernel_that_ate_all_memory_leaves_the_server_running(fresh):
     )
     assert printed == "ended with -9\n"
     assert fresh.server("ada")["ready"]
+    # Which JupyterLab then says: to itself the kernel merely died.
+    assert fresh.request("GET", "/user/ada/cohort/status").json()["memory"]["kills"] == 1

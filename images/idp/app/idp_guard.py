@@ -6,10 +6,11 @@ joining groups, registering clients, revoking consent) is a 404, whatever its ow
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import chain
 
 from canaille.app import models
-from canaille.app.session import logout_all_users
+from canaille.app.session import UserSession, logout_all_users, save_user_session
 from canaille.backends import Backend
 from canaille.oidc.provider import (
     BearerTokenValidator,
@@ -40,10 +41,27 @@ def token_of_present_person(self, token_string: str):
     return token if token and token.subject and not token.subject.locked else None
 
 
+def is_outdated(session: UserSession) -> bool:
+    """True for a session that began before its account's password was set anew."""
+    changed = session.user.password_last_update
+    return changed is not None and session.last_login_datetime < changed
+
+
+read_session = UserSession.deserialize
+
+
+def session_in_force(payload: dict) -> UserSession | None:
+    """Read a session out of a cookie; one that is older than the password opens nothing."""
+    session = read_session(payload)
+    return session if session and not is_outdated(session) else None
+
+
 def guard(app: Flask) -> Flask:
     """Put the guard before every page."""
     app.before_request(only_known_pages)
     app.before_request(ask_for_own_password)
+    app.after_request(keep_own_session)
+    UserSession.deserialize = staticmethod(session_in_force)
     BearerTokenValidator.authenticate_token = token_of_present_person
     # Canaille closes one of several sessions in a browser: the next log-in would be silent.
     EndSessionEndpoint.end_session = lambda self, request: logout_all_users()
@@ -88,6 +106,15 @@ def ask_for_own_password():
     current_app.logger.security(f"Refused a change of password by {user.user_name}")
     flash(why or "That is not your present password. Nothing was changed.", "error")
     return redirect(request.script_root + request.path)
+
+
+def keep_own_session(response):
+    """Whoever has just set their own password stays logged in here, and nowhere else."""
+    sent = request.endpoint == PASSWORD and request.method == "POST"
+    if sent and g.get("session") and is_outdated(g.session):
+        g.session.last_login_datetime = datetime.now(UTC)
+        save_user_session()
+    return response
 
 
 class OneAddress:

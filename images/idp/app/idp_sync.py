@@ -211,12 +211,12 @@ def reset(login: str) -> dict:
     hashed = hash_password(password)
     session = SQLBackend.db_session
     session.execute(text("BEGIN IMMEDIATE"))
-    query = select(models.User).where(models.User.user_name == login)
-    user = session.scalars(query).one_or_none()
+    user = session.scalars(select(models.User).filter_by(user_name=login)).one_or_none()
     if user is None or user.lock_date is not None:
         raise Refused(f"There is no open account {login}; people.csv says who has one.")
     run = Sync(session)
-    run.put(user, password=hashed, password_last_update=run.now, password_failure_timestamps=[])
+    now = datetime.now(UTC)  # to the microsecond: browsers' sessions from before it are over
+    run.put(user, password=hashed, password_last_update=now, password_failure_timestamps=[])
     run.drop_tokens(user)
     session.commit()
     return {"new": {login: password}}

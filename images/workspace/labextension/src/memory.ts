@@ -53,7 +53,7 @@ export const outOfMemoryPlugin: JupyterFrontEndPlugin<void> = {
         const limit = memory.limit ? `${gib(memory.limit)} GiB` : '?';
         Notification.error(
           trans.__(
-            'The memory of this server (%1) was used up, and what used most of it was ended: a kernel or a program of yours. Load less at once, shut down other kernels, or start with a larger profile.',
+            'Out of memory (%1): a kernel or program was ended. Load less at once, or start with a larger profile.',
             limit
           ),
           { autoClose: false }
