@@ -4,7 +4,7 @@ PEOPLE ?= people.csv
 PYTHON := .venv/bin/python
 LAB = $(PYTHON) -m cohort.lab --settings $(SETTINGS) --people $(PEOPLE)
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs people test campaign bench lint lock clean host dev
+.PHONY: help up down status logs people password test campaign bench lint lock clean host dev
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ logs: host  ## follow the services' logs
 
 people: host  ## bring a changed people.csv into the running lab
 	@$(LAB) people
+
+password: host  ## a new password for one person: make password LOGIN=ada
+	@$(LAB) password --login="$$LOGIN"
 
 test: dev  ## set up what the tests need and run them all
 	@$(PYTHON) -m tests.prepare

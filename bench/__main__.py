@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from bench.results import Figure, write
+from bench.runs import measure_runs
 from bench.spawns import BURST, bursts, side_by_side
 from bench.stock import StockHub
 from cohort.lab.images import image_names
@@ -22,6 +23,17 @@ def say(text: str) -> None:
 
 
 def main() -> int:
+    """Measure what is asked for (``spawns``, ``runs``), or everything."""
+    asked = set(sys.argv[1:]) or {"spawns", "runs"}
+    figures = measure_spawns() if "spawns" in asked else []
+    if "runs" in asked:
+        say("experiments")
+        figures += measure_experiments(say)
+    print(write(figures))
+    return 0
+
+
+def measure_spawns() -> list[Figure]:
     """Bring up our lab and a stock hub side by side, and measure."""
     images = image_names()[1]
     with tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder:
@@ -32,12 +44,10 @@ def main() -> int:
         stock_folder.mkdir()
         stock = StockHub(stock_folder, images.hub, images.workspace)
         try:
-            figures = measure(lab, stock, images.workspace)
+            return measure(lab, stock, images.workspace)
         finally:
             lab.down()
             stock.down()
-    print(write(figures))
-    return 0
 
 
 def measure(lab: Lab, stock: StockHub, image: str) -> list[Figure]:
@@ -51,6 +61,17 @@ def measure(lab: Lab, stock: StockHub, image: str) -> list[Figure]:
     figures += side_by_side(lab, stock, image, say)
     say(f"{BURST} people at once")
     return figures + bursts(lab, stock, say)
+
+
+def measure_experiments(say) -> list[Figure]:
+    """What runs are measured by, on a lab with nothing else in it."""
+    with tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder:
+        lab = Lab(Path(folder))
+        try:
+            lab.up()
+            return measure_runs(lab, image_names()[1].workspace, say)
+        finally:
+            lab.down()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ NAMES = (
     "idp_secret_key",
     "idp_client_secret",
     "roster_token",
+    "experiments_token",
+    "experiments_key",  # seals sessions and runs' secrets
 )
 
 

@@ -15,10 +15,17 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from cohort.settings_experiments import Experiments, Mail
 from cohort.settings_login import Login
 from cohort.settings_types import NAME, ROLES, Model, Name, Role, Size, parse_size
 
 __all__ = ["NAME", "ROLES", "Login", "Model", "Profile", "Role", "Settings", "parse_size"]
+
+# On the gateway of the users' network, the one address of the host that containers reach:
+HUB_PORT = 8081  # the hub's API
+SERVICE_PORTS = {"experiments": 8083}  # services that programs in workspaces talk to
+# Services with a loopback port, in the order of their ports.
+INTERNAL = ("proxy-api", "idp", "grading", "experiments", "culler", "metrics")
 
 
 class Lab(Model):
@@ -82,8 +89,7 @@ class Address(Model):
 
     def internal(self, service: str) -> int:
         """Loopback port of a service; they follow one another from ``internal_port``."""
-        order = ("proxy-api", "idp", "grading", "experiments", "culler", "metrics")
-        return self.internal_port + order.index(service)
+        return self.internal_port + INTERNAL.index(service)
 
 
 class Tls(Model):
@@ -199,6 +205,8 @@ class Settings(Model):
     gpus: Gpus = Gpus()
     database: str = Field("", description="PostgreSQL URL; SQLite in the data folder without one")
     idle: Idle = Idle()
+    experiments: Experiments = Experiments()
+    mail: Mail = Mail()
     profiles: tuple[Profile, ...] = Field(min_length=1)
     courses: tuple[Course, ...] = ()
 

@@ -40,6 +40,7 @@ class Reason(StrEnum):
 
 
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.TIMED_OUT, State.LOST})
+TELLING = frozenset({State.SUCCEEDED, State.FAILED})  # what says something of the notebook
 ACTIVE = frozenset({State.STARTING, State.RUNNING})
 
 # Back to waiting is a retry: the attempt failed for a reason that is not the notebook's.
@@ -68,4 +69,12 @@ WORDS: dict[Reason, str] = {
 RETRY: dict[Reason, tuple[int, ...]] = {
     Reason.ENGINE_GONE: (5, 30, 120),
     Reason.RUNNER_DIED: (5, 30),
+}
+
+# Where a run ends that is not tried again; every other reason ends in `State.FAILED`.
+FINAL: dict[Reason, State] = {
+    Reason.TIME_LIMIT: State.TIMED_OUT,
+    Reason.CELL_LIMIT: State.TIMED_OUT,
+    Reason.CANCELLED: State.CANCELLED,
+    Reason.ENGINE_GONE: State.LOST,
 }

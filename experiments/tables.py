@@ -14,6 +14,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from cohort.database import Base, UtcDateTime
 
+# By code point on PostgreSQL too, whatever its locale: words are looked up by their beginning.
+TERM = String(511).with_variant(String(511, collation="C"), "postgresql")
+# None is SQL's NULL, not JSON's null.
+MAYBE_JSON = JSON(none_as_null=True)
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -35,7 +39,7 @@ class Snapshot(Base):
     author: Mapped[str] = mapped_column(String(255))
     files: Mapped[int]
     bytes: Mapped[int] = mapped_column(BigInteger)
-    git: Mapped[dict | None] = mapped_column(JSON)  # commit, branch, patch (text) if there is one
+    git: Mapped[dict | None] = mapped_column(MAYBE_JSON)  # commit, branch, patch
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -66,7 +70,8 @@ class Schedule(Base):
     owner: Mapped[str] = mapped_column(String(255))
     author: Mapped[str] = mapped_column(String(255))
     title: Mapped[str] = mapped_column(String(255))
-    request: Mapped[dict] = mapped_column(JSON)
+    request: Mapped[dict] = mapped_column(JSON)  # without the values of secrets
+    secrets: Mapped[str | None] = mapped_column(Text)  # sealed, for every run of it
     cron: Mapped[str] = mapped_column(String(100))
     timezone: Mapped[str] = mapped_column(String(64))
     missed: Mapped[str] = mapped_column(String(15))  # skip, one, all
@@ -74,7 +79,9 @@ class Schedule(Base):
     paused: Mapped[bool] = mapped_column(default=False)
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     last_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    note: Mapped[str | None] = mapped_column(Text)  # a sentence on the last time it was due
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # taken away; its runs stay
 
 
 class Run(Base):
@@ -88,6 +95,7 @@ class Run(Base):
     author: Mapped[str] = mapped_column(String(255))
     title: Mapped[str] = mapped_column(String(255))
     idempotency_key: Mapped[str | None] = mapped_column(String(100))
+    request_hash: Mapped[str] = mapped_column(String(64))  # tells a repeated request from another
     fingerprint: Mapped[str] = mapped_column(String(64), index=True)  # of all inputs
     sweep_id: Mapped[str | None] = mapped_column(ForeignKey("run_sweeps.id"), index=True)
     schedule_id: Mapped[str | None] = mapped_column(ForeignKey("run_schedules.id"), index=True)
@@ -106,6 +114,7 @@ class Run(Base):
     time_limit_s: Mapped[int]
     cell_limit_s: Mapped[int]
     network: Mapped[bool]
+    notify: Mapped[dict | None] = mapped_column(MAYBE_JSON)  # who is told of its end
 
     state: Mapped[str] = mapped_column(String(15))
     reason: Mapped[str | None] = mapped_column(String(31))
@@ -114,13 +123,14 @@ class Run(Base):
     max_attempts: Mapped[int] = mapped_column(default=3)
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_by: Mapped[str | None] = mapped_column(String(255))  # who asked for it to stop
-    devices: Mapped[list | None] = mapped_column(JSON)  # CDI names while and after it ran
+    devices: Mapped[list | None] = mapped_column(MAYBE_JSON)  # CDI names while and after it ran
     container: Mapped[str | None] = mapped_column(String(80))
     cells_total: Mapped[int | None]
     cells_done: Mapped[int] = mapped_column(default=0)
-    metrics: Mapped[dict | None] = mapped_column(JSON)
-    provenance: Mapped[dict | None] = mapped_column(JSON)
-    verdict: Mapped[dict | None] = mapped_column(JSON)
+    metrics: Mapped[dict | None] = mapped_column(MAYBE_JSON)
+    provenance: Mapped[dict | None] = mapped_column(MAYBE_JSON)
+    tolerance: Mapped[dict | None] = mapped_column(MAYBE_JSON)  # asked for, if it verifies
+    verdict: Mapped[dict | None] = mapped_column(MAYBE_JSON)
     bytes_kept: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -130,21 +140,41 @@ class Run(Base):
 
     __table_args__ = (
         UniqueConstraint("owner", "idempotency_key"),
-        Index("ix_runs_owner_created", "owner", "created_at"),
-        Index("ix_runs_state_created", "state", "created_at"),
-        Index("ix_runs_created", "created_at"),
-        Index("ix_runs_author_created", "author", "created_at"),
-        Index("ix_runs_notebook_created", "notebook", "created_at"),
+        Index("ix_runs_created", "created_at", "id"),
+        Index("ix_runs_owner_created", "owner", "created_at", "id"),
+        Index("ix_runs_state_created", "state", "created_at", "id"),
+        Index("ix_runs_owner_state_created", "owner", "state", "created_at", "id"),
+        Index("ix_runs_owner_notebook_created", "owner", "notebook", "created_at"),
     )
 
 
 class RunTag(Base):
-    """A word by which a run is found again."""
+    """A label that its author gave a run."""
 
     __tablename__ = "run_tags"
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
-    tag: Mapped[str] = mapped_column(String(63), primary_key=True, index=True)
+    tag: Mapped[str] = mapped_column(String(63), primary_key=True)
+
+
+class RunTerm(Base):
+    """A run under one of the terms by which it is found, as ``tag:baseline`` or ``word:resnet``.
+
+    Owner and time are copied from the run, neither ever changes: so each question of a list is
+    a range of one index, in the order in which it is shown.
+    """
+
+    __tablename__ = "run_terms"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    term: Mapped[str] = mapped_column(TERM, primary_key=True)
+    owner: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        Index("ix_run_terms_term", "term", "created_at", "run_id"),
+        Index("ix_run_terms_owner_term", "owner", "term", "created_at", "run_id"),
+    )
 
 
 class RunChange(Base):

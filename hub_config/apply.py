@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from cohort.gpus import GpuLedger
-from cohort.settings import Settings
+from cohort.settings import HUB_PORT, SERVICE_PORTS, Settings
 from hub_config.login import GitHubLogin, ProviderLogin
+from hub_config.membership import SERVICES, USER
 from hub_config.routes import LabProxy
 
 ROOT = Path(__file__).parent
-HUB_PORT = 8081
 
 
 def update_address(c, settings: Settings, secrets: dict[str, str]) -> None:
@@ -53,8 +53,8 @@ def update_security(c, settings: Settings, secrets: dict[str, str]) -> None:
         "cookie_options": {"secure": settings.address.secure, "samesite": "Lax"},
         "slow_spawn_timeout": 0,
     }
-    # What a server's token may do: say that it is active, and ask who knocks.
-    c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server"]
+    # What a server's token may do: say that it is active, ask who knocks, and use the services.
+    c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server", *SERVICES]
 
 
 def update_login(c, settings: Settings, secrets: dict[str, str]) -> None:
@@ -142,8 +142,26 @@ def update_services(c, settings: Settings, secrets: dict[str, str]) -> None:
                             "COHORT_DATA": str(settings.data)},
         },
         {"name": "roster", "api_token": secrets["roster_token"]},
+        {
+            "name": "experiments",
+            "url": f"http://{settings.network.gateway}:{SERVICE_PORTS['experiments']}",
+            "api_token": secrets["experiments_token"],
+            "oauth_no_confirm": True,
+            "oauth_redirect_uri": f"{settings.address.url}/services/experiments/oauth_callback",
+            "display": False,
+        },
     ]  # fmt: skip
     c.JupyterHub.load_roles = [
+        USER,
+        {
+            "name": "experiments",
+            "description": "Knows who may see which runs",
+            "services": ["experiments"],
+            "scopes": [
+                "read:users:name",  # to name the authors of runs
+                "read:roles:users",  # to know their teams and role
+            ],
+        },
         {
             "name": "idle",
             "description": "Stops servers that nobody uses",

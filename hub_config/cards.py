@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from jupyterhub.utils import url_escape_path
 
 from cohort.gpus import GpuLedger, gpu_label
+from cohort.membership import Membership, account_of
 from cohort.settings import Profile, Settings
 from hub_config import presence
-from hub_config.membership import Membership, account_of
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Keeps users' containers away from the host, from private ranges and metadata addresses.
 
-Invariant: of the host they reach the hub's API port and nothing else; of private ranges only
-those that ``[network] allow`` lists; wherever they are, the host's name servers answer on
-port 53. The rules are in chains of the lab's own, put first, and are looked at again every
+Invariant: of the host they reach the ports of the hub's API and of the services, and nothing
+else; of private ranges only those that ``[network] allow`` lists; wherever they are, the host's
+name servers answer on port 53. The rules are in chains of the lab's own, put first, and are looked at again every
 `EVERY` seconds, because an engine restart or another tool may move them.
 """
 
@@ -17,9 +17,8 @@ import sys
 import time
 from pathlib import Path
 
-from cohort.settings import Settings
+from cohort.settings import HUB_PORT, SERVICE_PORTS, Settings
 from cohort.settings_file import load_settings
-from hub_config.apply import HUB_PORT
 
 EVERY = 20
 # Link-local (cloud metadata), private, carrier, loopback and multicast ranges.
@@ -50,7 +49,8 @@ def rules(settings: Settings) -> dict[str, list[list[str]]]:
     """The rules of each chain, in order."""
     forward, local = chains(settings)
     known = ["-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED"]
-    hub = ["-p", "tcp", "-d", settings.network.gateway, "--dport", str(HUB_PORT)]
+    ports = ",".join(str(port) for port in (HUB_PORT, *SERVICE_PORTS.values()))
+    lab = ["-p", "tcp", "-d", settings.network.gateway, "-m", "multiport", "--dports", ports]
     names = [
         ["-p", protocol, "-d", server, "--dport", "53"]
         for server in name_servers() for protocol in ("tcp", "udp")
@@ -64,7 +64,7 @@ def rules(settings: Settings) -> dict[str, list[list[str]]]:
             ["-j", "RETURN"],
         ],
         local: [
-            *([*line, "-j", "ACCEPT"] for line in (known, hub, *names)),
+            *([*line, "-j", "ACCEPT"] for line in (known, lab, *names)),
             ["-j", "DROP"],
         ],
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import urllib.request
 
+from cohort.settings import HUB_PORT
 from cohort.settings_file import load_settings
-from hub_config.apply import HUB_PORT
 
 if __name__ == "__main__":
     gateway = load_settings(os.environ["COHORT_SETTINGS"]).network.gateway

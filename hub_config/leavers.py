@@ -16,10 +16,10 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
+from cohort.membership import is_reserved
 from cohort.secret_files import read_secrets
+from cohort.settings import HUB_PORT
 from cohort.settings_file import load_settings
-from hub_config.apply import HUB_PORT
-from hub_config.membership import is_reserved
 
 PAGE = 200  # accounts an answer; the most that the hub gives
 PATIENCE = 60.0  # seconds for a desk to stop

@@ -16,15 +16,10 @@ from tornado import web
 from tornado.httpclient import HTTPClientError
 from traitlets import Float, Unicode
 
+from cohort.membership import account_of, is_reserved
 from cohort.settings import Settings
-from hub_config import login_pages, pages
-from hub_config.membership import (
-    LOGIN,
-    account_of,
-    hub_roles,
-    is_reserved,
-    read_groups,
-)
+from hub_config import login_pages, pages, sessions
+from hub_config.membership import LOGIN, hub_roles, read_groups
 
 NO_MEMBERSHIP = (
     "You have an account, but no team and no role in this lab yet. "
@@ -62,7 +57,7 @@ class CohortLogin(Authenticator):
 
     def get_handlers(self, app):
         """The provider's handlers and, before the hub's own of the same path, our pages."""
-        return [*super().get_handlers(app), *pages.handlers()]
+        return [*super().get_handlers(app), *pages.handlers(), *sessions.handlers()]
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -158,7 +153,7 @@ class CohortLogin(Authenticator):
         return auth_model
 
     async def _keep_id_token(self, user, auth_state: dict) -> None:
-        """A renewed token need not come with an ID token; log-out at the provider shows the old one.
+        """A renewed token need not come with an ID token; log-out shows the provider the old one.
 
         https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
         """

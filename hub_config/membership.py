@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from cohort.membership import Membership, account_of
 from cohort.settings import NAME, ROLES
 
-RESERVED = ("team-", "course-")
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}")
 TEAM_SCOPES = ("servers", "access:servers", "read:users", "list:users")
+# Of accounts with servers, their own or their team's: what the services of the lab know them by.
+SERVICES = ("access:services!service=experiments",)
 # An operator starts and stops anything and sees who is there, but opens nobody's work.
 OPERATOR_SCOPES = ["admin-ui", "list:users", "read:users", "servers", "read:hub", "read:metrics"]
 
 
-@dataclass(frozen=True)
-class Membership:
-    """What a person is in the lab; ``role`` is None if the token names none."""
-
-    teams: tuple[str, ...] = ()
-    role: str | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.teams or self.role)
+# JupyterHub gives it to every account, teams' ones too; a server's token has no more than it.
+USER = {
+    "name": "user",
+    "description": "One's own server, and the lab's services",
+    "scopes": ["self", *SERVICES],
+}
 
 
 def read_groups(groups: Iterable[str], meanings: Mapping[str, str]) -> Membership:
@@ -49,21 +47,6 @@ def read_groups(groups: Iterable[str], meanings: Mapping[str, str]) -> Membershi
     return Membership(tuple(sorted(teams)), role)
 
 
-def account_of(team: str) -> str:
-    """Name of the hub account that owns a team's workspace."""
-    return f"team-{team}"
-
-
-def team_of(account: str) -> str | None:
-    """Team of a hub account, or None if it is a person's."""
-    return account.removeprefix("team-") if account.startswith("team-") else None
-
-
-def is_reserved(login: str) -> bool:
-    """True for the names of team and course accounts, which nobody may log in as."""
-    return login.startswith(RESERVED)
-
-
 def hub_roles(membership: Membership) -> list[dict]:
     """Return the hub roles of a person, in the form that ``auth_model["roles"]`` takes.
 
@@ -72,7 +55,7 @@ def hub_roles(membership: Membership) -> list[dict]:
     opens no workspace.
     """
     roles = [
-        {"name": "user", "description": "A person's own desk", "scopes": ["self"]},
+        USER,
         {
             "name": f"lab-{membership.role}",
             "description": f"Is a {membership.role} of the lab",
@@ -87,12 +70,3 @@ def hub_roles(membership: Membership) -> list[dict]:
             role, scopes = account, [f"{scope}!user={account}" for scope in TEAM_SCOPES]
         roles.append({"name": role, "description": f"Team {team}", "scopes": scopes})
     return roles
-
-
-def membership_of(role_names: Iterable[str]) -> Membership:
-    """Return the membership that a person's hub roles stand for: `hub_roles` backwards."""
-    names = set(role_names)
-    teams = {n.removeprefix("team-") for n in names if n.startswith("team-")}
-    advised = {n.removeprefix("advises-") for n in names if n.startswith("advises-")}
-    role = next((r for r in reversed(ROLES) if f"lab-{r}" in names), None)
-    return Membership(tuple(sorted(teams | advised)), role)

@@ -8,10 +8,10 @@ from jupyterhub.handlers.base import BaseHandler
 from tornado import web
 from tornado.web import StaticFileHandler
 
+from cohort.membership import membership_of
 from hub_config import presence
 from hub_config.authorize import AuthorizeWithoutConsent
 from hub_config.cards import Card, make_cards
-from hub_config.membership import membership_of
 
 STATIC = Path(__file__).parent / "static"
 

@@ -9,9 +9,8 @@ import os
 import sys
 import urllib.request
 
-from cohort.settings import Settings
+from cohort.settings import HUB_PORT, Settings
 from cohort.settings_file import load_settings
-from hub_config.apply import HUB_PORT
 
 PROGRAM = "/opt/proxy/node_modules/.bin/configurable-http-proxy"
 

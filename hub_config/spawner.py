@@ -21,11 +21,16 @@ from traitlets import Unicode, default
 
 from cohort.errors import CohortError
 from cohort.gpus import GpuLedger, Holder
-from cohort.settings import Profile, Settings
+from cohort.membership import membership_of, team_of
+from cohort.settings import SERVICE_PORTS, Profile, Settings
 from hub_config import containers, evidence
 from hub_config.idle import limit_of
-from hub_config.membership import membership_of, team_of
 from hub_config.ready import wait_ready
+
+
+def service_url(settings: Settings, service: str) -> str:
+    """Where programs in workspaces find a service of the lab."""
+    return f"http://{settings.network.gateway}:{SERVICE_PORTS[service]}/services/{service}"
 
 
 class Refused(SpawnException):
@@ -185,6 +190,7 @@ class CohortSpawner(DockerSpawner):
             # Open web sockets are checked against the hub at least this often.
             "COHORT_DOOR_SECONDS": str(min(10, self.settings.login.recheck_seconds)),
             "COHORT_GPUS": json.dumps(self.gpus),
+            "COHORT_EXPERIMENTS_URL": service_url(self.settings, "experiments"),
             "COHORT_HUB_PRESENCE_URL": f"{self.hub.api_url}/cohort/presence",
         }
 

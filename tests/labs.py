@@ -3,151 +3,29 @@
 from __future__ import annotations
 
 import csv
-import ipaddress
 import json
 import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from tests.lab_files import PEOPLE, ROOT, SETTINGS
+from tests.leftovers import PREFIX, owner_file, remove_leftovers
+from tests.machine import docker, eventually, free_ports, free_subnet
 from tests.visitors import Visitor
 
-ROOT = Path(__file__).resolve().parents[1]
-PREFIX = "cohort-t-"
-
-SETTINGS = """
-[lab]
-name = "Test Lab"
-data = "{data}"
-project = "{project}"
-
-[address]
-url = "http://127.0.0.1:{port}"
-internal_port = {internal}
-
-[login]
-provider = "bundled"
-recheck_seconds = 2
-
-[gpus]
-devices = {gpus}
-
-[network]
-subnet = "{subnet}"
-
-[idle]
-warn_minutes = 0.25
-check_seconds = 2
-
-[[profiles]]
-name = "desk"
-title = "Desk"
-kind = "desk"
-cpus = 2
-memory = "1G"
-
-[[profiles]]
-name = "desk-brief"
-title = "Brief desk"
-kind = "desk"
-memory = "1G"
-idle_minutes = 0.5
-
-[[profiles]]
-name = "desk-staff"
-title = "Staff desk"
-kind = "desk"
-memory = "2G"
-roles = ["instructor", "operator"]
-
-[[profiles]]
-name = "team-gpu"
-title = "1 GPU"
-kind = "team"
-cpus = 2
-memory = "2G"
-gpus = 1
-
-[[profiles]]
-name = "team-gpus"
-title = "2 GPUs"
-kind = "team"
-memory = "2G"
-gpus = 2
-
-[[profiles]]
-name = "team-cpu"
-title = "CPU only"
-kind = "team"
-memory = "2G"
-
-[[profiles]]
-name = "team-lost"
-title = "An image that is not there"
-kind = "team"
-image = "cohort/never-built:1"
-
-[[courses]]
-id = "ai-foundations"
-title = "AI foundations"
-"""
-
-PEOPLE = (ROOT / "people.csv").read_text(encoding="utf-8")
-
-
-def docker(*args: str, check: bool = True) -> str:
-    """Run the docker client and return what it prints."""
-    done = subprocess.run(["docker", *args], capture_output=True, text=True, check=False)
-    if check and done.returncode:
-        raise AssertionError(f"docker {' '.join(args)}: {done.stderr}")
-    return done.stdout.strip()
-
-
-def eventually(look: Callable[[], object], within: float = 30, what: str = "") -> object:
-    """Return the first true value that ``look`` gives; fail after ``within`` seconds."""
-    end = time.monotonic() + within
-    while True:
-        value = look()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {within} s: {what or look}; last: {value!r}")
-        time.sleep(0.1)
-
-
-def free_ports(count: int) -> int:
-    """First of ``count`` consecutive free loopback ports."""
-    while True:
-        first = 20000 + secrets.randbelow(20000)
-        try:
-            for port in range(first, first + count):
-                with socket.socket() as s:
-                    s.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
-
-
-def free_subnet() -> str:
-    """A /24 of 172.16.0.0/12 that no network of this machine overlaps."""
-    taken = []
-    for name in docker("network", "ls", "-q").split():
-        for config in json.loads(docker("network", "inspect", name))[0]["IPAM"]["Config"] or []:
-            taken.append(ipaddress.ip_network(config["Subnet"]))
-    while True:
-        third = secrets.randbelow(16 * 256)
-        net = ipaddress.ip_network(f"172.{16 + third // 256}.{third % 256}.0/24")
-        if not any(net.overlaps(t) for t in taken if t.version == 4):
-            return str(net)
+# Also what a test of a lab needs beside it.
+__all__ = [
+    "PEOPLE", "PREFIX", "ROOT", "SETTINGS", "Lab", "brought_up", "docker", "eventually",
+    "free_ports", "free_subnet", "remove_leftovers",
+]  # fmt: skip
 
 
 class Lab:
@@ -186,10 +64,14 @@ class Lab:
             ' "read:hub", "shutdown"]})\n'
         )
 
-    def run(self, action: str, *, check: bool = True) -> subprocess.CompletedProcess:
-        """Run ``python -m cohort.lab <action>`` on this lab, as `make <action>` does."""
-        line = [sys.executable, "-m", "cohort.lab", action, "--settings", str(self.settings),
-                "--people", str(self.people)]  # fmt: skip
+    def command(self, action: str, *more: str) -> list[str]:
+        """The line of ``python -m cohort.lab <action>`` on this lab, as `make <action>` runs it."""
+        return [sys.executable, "-m", "cohort.lab", action, "--settings", str(self.settings),
+                "--people", str(self.people), *more]  # fmt: skip
+
+    def run(self, action: str, *more: str, check: bool = True) -> subprocess.CompletedProcess:
+        """Run an action on this lab; fails with everything that is known if the action does."""
+        line = self.command(action, *more)
         done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
         if check and done.returncode:
             raise AssertionError(f"{action}: {done.stdout}\n{done.stderr}\n{self.evidence()}")
@@ -295,7 +177,7 @@ class Lab:
 @contextmanager
 def brought_up(lab: Lab) -> Iterator[Lab]:
     """A lab of a test's own: up inside the block, gone after it; its evidence if it fails."""
-    owner = Path("/tmp") / f"{lab.project}.pid"
+    owner = owner_file(lab.project)
     owner.write_text(str(os.getpid()))
     try:
         lab.up()
@@ -306,14 +188,3 @@ def brought_up(lab: Lab) -> Iterator[Lab]:
     finally:
         lab.down()
         owner.unlink(missing_ok=True)
-
-
-def remove_leftovers() -> None:
-    """Remove labs of test runs that were killed; a run's folder holds the pid that owns it."""
-    for name in docker("ps", "-a", "--format", '{{.Label "cohort.project"}}').split():
-        if name.startswith(PREFIX) and not os.environ.get("COHORT_KEEP"):
-            owner = Path("/tmp") / f"{name}.pid"
-            if not owner.exists() or not Path(f"/proc/{owner.read_text()}").exists():
-                ids = docker("ps", "-aq", "--filter", f"label=cohort.project={name}").split()
-                docker("rm", "-f", *ids, check=False) if ids else None
-                docker("network", "rm", name, check=False)

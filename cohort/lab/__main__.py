@@ -1,4 +1,4 @@
-"""``python -m cohort.lab up|down|status|logs|people|clean``: what the Makefile calls."""
+"""``python -m cohort.lab up|down|status|logs|people|password|clean``: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from cohort.lab import up as lab
 from cohort.lab.compose import Compose
 from cohort.lab.images import ensure_images, image_names, remove_images
 from cohort.lab.leavers import end_sessions_of_leavers
-from cohort.lab.roster import bring_in_people
+from cohort.lab.roster import bring_in_people, reset_password
 from cohort.people import load_people
 from cohort.secret_files import read_secrets
 from cohort.settings_file import load_settings
 
 START = time.monotonic()
+ACTIONS = ("up", "down", "status", "logs", "people", "password", "images", "clean")
 
 
 def report(text: str) -> None:
@@ -28,11 +29,10 @@ def report(text: str) -> None:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="cohort.lab", description=__doc__)
-    parser.add_argument(
-        "action", choices=("up", "down", "status", "logs", "people", "images", "clean")
-    )
+    parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("--settings", type=Path, default=Path("cohort.toml"))
     parser.add_argument("--people", type=Path, default=Path("people.csv"))
+    parser.add_argument("--login", default="", help="whose password is set anew")
     parser.add_argument("--yes", action="store_true", help="clean without asking")
     return parser.parse_args(arguments)
 
@@ -60,6 +60,24 @@ def people(options: argparse.Namespace) -> int:
     return 0
 
 
+def password(options: argparse.Namespace) -> int:
+    """Set a new password for one person of the bundled provider, and print it this once."""
+    settings, login = load_settings(options.settings), options.login
+    if not login:
+        raise CohortError("Say whose password to set: `make password LOGIN=ada`.")
+    if settings.login.provider != "bundled":
+        raise CohortError("Passwords are the affair of the provider that [login] names: set it there.")  # noqa: E501  # fmt: skip
+    if not lab.is_running(settings):
+        raise CohortError("The lab is down: run `make up`, then set the password.")
+    compose = Compose(settings, image_names()[1])
+    what = f"Setting a password for {login}"
+    new = reset_password(login, lambda line, text: compose.exec("idp", line, text, what=what))
+    compose.exec("hub", ["python", "-m", "hub_config.end_sessions", login], what=what)
+    print(f"New password of {login}: {new}")
+    print(f"Whoever was logged in as {login} no longer is; servers and files are as they were.")
+    return 0
+
+
 def clean(options: argparse.Namespace) -> int:
     """Remove the lab's data and images, once a person has typed its name."""
     settings = load_settings(options.settings)
@@ -79,6 +97,7 @@ def main() -> int:
     actions = {
         "up": up,
         "people": people,
+        "password": password,
         "clean": clean,
         "down": lambda o: lab.down(o.settings, report) or 0,
         "status": lambda o: 0 if lab.status(o.settings, print) else 3,

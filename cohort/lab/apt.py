@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from cohort.errors import CohortError
+from cohort.lab.root import as_root
 
 ETC = Path("/etc/apt")
-OURS = ("cohort-trixie",)  # written by `engine_setup`: no source that the machine had
+OS_RELEASE = Path("/etc/os-release")
+OURS = ("cohort-trixie",)  # written by `engine_packages`: no source that the machine had
 
 
 def read_os_release(text: str) -> dict[str, str]:
@@ -88,11 +89,6 @@ def host_sources(etc: Path = ETC) -> list[Source]:
             file.read_text(encoding="utf-8", errors="replace"), deb822=file.suffix == ".sources"
         )
     ]
-
-
-def as_root(line: list[str]) -> list[str]:
-    """The command as root: as it is, or through sudo for whoever is not."""
-    return line if os.geteuid() == 0 else ["sudo", *line]
 
 
 def install(packages: list[str]) -> None:

@@ -16,8 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cohort.errors import CohortError
-from cohort.lab.apt import as_root, install, read_os_release
-from cohort.lab.engine_setup import APT, OS_RELEASE, find_mirror, host_sources
+from cohort.lab.apt import (
+    ETC,
+    OS_RELEASE,
+    find_mirror,
+    host_sources,
+    install,
+    read_os_release,
+)
+from cohort.lab.root import as_root
 from cohort.lab.run import follow, last_line, run
 
 Report = Callable[[str], None]
@@ -43,7 +50,7 @@ class Mirror:
         return lines + ([f"deb {self.security} {suite}-security main"] if self.security else [])
 
 
-def host_mirror(etc: Path = APT, os_release: Path = OS_RELEASE) -> Mirror | None:
+def host_mirror(etc: Path = ETC, os_release: Path = OS_RELEASE) -> Mirror | None:
     """Return the host's own Debian mirror, or None where it has none (Ubuntu, say)."""
     release = read_os_release(os_release.read_text(encoding="utf-8"))
     if release.get("ID") != "debian":

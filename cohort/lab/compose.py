@@ -6,11 +6,10 @@ import json
 import subprocess
 from pathlib import Path
 
+from cohort.lab.engine_daemon import CDI_DIRS
 from cohort.lab.images import ROOT, Images
 from cohort.lab.run import run
 from cohort.settings import Settings
-
-CDI_DIRS = ("/etc/cdi", "/var/run/cdi")
 
 
 class Compose:
@@ -30,9 +29,10 @@ class Compose:
             "COHORT_IDP_PORT": str(settings.address.internal("idp")),
         }
 
-    def write(self) -> None:
+    def write(self, settings_hash: str) -> None:
         """Write the variables where `docker compose` finds them; they hold no secret."""
-        text = "".join(f"{key}={value}\n" for key, value in self.values.items())
+        values = {**self.values, "COHORT_SETTINGS_HASH": settings_hash}
+        text = "".join(f"{key}={value}\n" for key, value in values.items())
         if not self.file.exists() or self.file.read_text() != text:
             self.file.write_text(text)
 
@@ -42,10 +42,8 @@ class Compose:
         return ["docker", "compose", "-f", str(ROOT / "compose.yaml"), "--env-file",
                 str(self.file), *profile, *args]  # fmt: skip
 
-    def up(self, *, restart: tuple[str, ...] = ()) -> None:
+    def up(self) -> None:
         """Start what does not run, renew what has changed, wait until all are healthy."""
-        if restart:
-            run(self.line("restart", *restart), what="Restarting " + ", ".join(restart))
         run(
             self.line("up", "--detach", "--wait", "--wait-timeout", "180", "--remove-orphans"),
             what="Starting the services (see `make logs`)",
@@ -55,11 +53,10 @@ class Compose:
         """Stop and remove the services; data stays."""
         run(self.line("down", "--timeout", "10"), what="Stopping the services")
 
-    def exec(self, service: str, line: list[str], stdin: str = "") -> str:
+    def exec(self, service: str, line: list[str], stdin: str = "", *, what: str = "") -> str:
         """Run a command inside a service's container and return its output."""
-        return run(
-            self.line("exec", "-T", service, *line), stdin=stdin, what=f"{service}: {line[-1]}"
-        )
+        line = self.line("exec", "-T", service, *line)
+        return run(line, stdin=stdin, what=what or f"{service}: {line[-1]}")
 
     def instead(self, service: str, line: list[str]) -> None:
         """Stop a service and run a command in its place, so that the two never interfere."""
@@ -76,6 +73,16 @@ class Compose:
         return {row["Service"]: row.get("Health") or row["State"] for row in rows}
 
 
+def hashes_in_force(project: str) -> set[str]:
+    """What each running service of a lab was started with; empty if none runs."""
+    line = ["docker", "ps", "--filter", f"label=cohort.project={project}",
+            "--filter", "label=cohort.kind=service",
+            "--format", '{{.Label "cohort.settings"}}/']  # fmt: skip
+    # An engine that does not answer runs none, and has a sentence of its own: `engine_check`.
+    done = subprocess.run(line, capture_output=True, text=True)
+    return {text.rstrip("/") for text in done.stdout.split()}
+
+
 def users_containers(project: str) -> list[str]:
     """Ids of a lab's desks and workspaces, running or not."""
     found: list[str] = []
@@ -88,5 +95,6 @@ def users_containers(project: str) -> list[str]:
 
 def data_folders(data: Path) -> list[Path]:
     """The folders that a lab's data folder always has."""
-    names = ("hub", "hub/conf.d", "people", "teams", "courses", "scenarios", "curriculum", "idp")
+    names = ("hub", "hub/conf.d", "people", "teams", "courses", "scenarios", "curriculum", "idp",
+             "runs")  # fmt: skip
     return [data / name for name in names]

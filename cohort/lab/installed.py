@@ -6,16 +6,20 @@ file, or one that lies where no container can see it, never reaches a running la
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from cohort.errors import CohortError
+from cohort.lab.idp import render_idp_config
 from cohort.settings import Settings
+from cohort.settings_file import load_settings
 
 
-def install_settings(source: Path, settings: Settings) -> bool:
-    """Copy the checked file, and the files it names; True if that changed what is in force.
+def install_settings(source: Path, settings: Settings) -> None:
+    """Copy the checked file, and the files it names; a copy that is right is left alone.
 
     Raises `CohortError` naming the setting whose file cannot be read; nothing was changed then.
     """
@@ -26,8 +30,37 @@ def install_settings(source: Path, settings: Settings) -> bool:
         if path:
             wanted[target] = _read(f"{section}.{key}", path)
             text = _pointed(text, key, target)
-    wanted[settings.data / "hub" / "cohort.toml"] = text.encode()
-    return any([_write(target, content) for target, content in wanted.items()])
+    wanted[_copy(settings.data)] = text.encode()
+    for target, content in wanted.items():
+        _write(target, content)
+
+
+def settings_hash(settings: Settings, secrets: Mapping[str, str]) -> str:
+    """16 hex digits that change with anything that the services read when they start.
+
+    Each service is labelled with it, so that compose itself sees which ones run with something
+    else than what is installed. With the secrets in it, it gives nobody a way to try guesses.
+    """
+    digest = hashlib.sha256(json.dumps(dict(sorted(secrets.items()))).encode())
+    paths = [_copy(settings.data)]
+    paths += [target for section, key, target in _files(settings)
+              if getattr(getattr(settings, section), key)]  # fmt: skip
+    for content in (*(path.read_bytes() for path in paths),
+                    render_idp_config(settings, secrets).encode()):  # fmt: skip
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16]
+
+
+def settings_in_force(data: Path) -> Settings | None:
+    """The settings that the services of a lab read; None if there are none we can read."""
+    try:
+        return load_settings(_copy(data))
+    except CohortError:
+        return None
+
+
+def _copy(data: Path) -> Path:
+    return data / "hub" / "cohort.toml"
 
 
 def _files(settings: Settings) -> list[tuple[str, str, Path]]:
@@ -39,6 +72,7 @@ def _files(settings: Settings) -> list[tuple[str, str, Path]]:
         ("tls", "certificate", hub / "tls.crt"),
         ("tls", "key", hub / "tls.key"),
         ("login", "client_secret_file", settings.data / "secrets" / "login_client"),
+        ("mail", "password_file", settings.data / "secrets" / "mail_password"),
     ]
 
 
@@ -58,13 +92,12 @@ def _pointed(text: str, key: str, path: Path) -> str:
     return "".join(lines)
 
 
-def _write(path: Path, content: bytes) -> bool:
-    """Write a file, mode 0600, if it differs; True if it did."""
+def _write(path: Path, content: bytes) -> None:
+    """Write a file, mode 0600, if it differs."""
     if path.exists() and path.read_bytes() == content:
-        return False
+        return
     beside = path.with_name(path.name + ".new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     os.replace(beside, path)
-    return True

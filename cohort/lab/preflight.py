@@ -1,17 +1,15 @@
-"""Looks at the host before anything is changed: ports, address, disk, data folder, subnet.
+"""Looks at the host before anything is changed: ports, disk, data folder, subnet.
 
 Invariant: what is wrong here is one sentence, and the machine is as it was.
 """
 
 from __future__ import annotations
 
-import errno
 import getpass
 import ipaddress
 import json
 import os
 import shutil
-import socket
 import struct
 import subprocess
 from collections.abc import Iterable
@@ -19,14 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cohort.errors import CohortError
+from cohort.lab.engine_check import DAEMON_JSON
 from cohort.lab.images import exists, image_names
-from cohort.settings import Address, Settings
+from cohort.lab.installed import settings_in_force
+from cohort.lab.ports import check_ports
+from cohort.settings import Settings
 
 GB = 1024**3
 IMAGES_NEED = 8 * GB
 DATA_NEEDS = 1 * GB
-INTERNAL = ("proxy-api", "idp", "grading", "experiments", "culler", "metrics")
-DAEMON_JSON = Path("/etc/docker/daemon.json")
 ROUTES = Path("/proc/net/route")
 # Such a route claims no addresses: it drops what no other route knows.
 NO_WAY = {"blackhole", "unreachable", "prohibit", "throw", "broadcast", "multicast"}
@@ -43,56 +42,14 @@ class Route:
 def check_host(settings: Settings, *, own_running: bool) -> None:
     """Raise `CohortError` for the first thing on this machine that stands in the lab's way.
 
-    With ``own_running`` the ports are in use by the lab itself, and are not looked at.
+    With ``own_running`` the lab runs: ports that it holds by the settings in force are its own.
     """
-    if not own_running:
-        check_address(settings.address)
-        check_internal_ports(settings.address)
+    # With no copy that can be read nothing says which ports those are: take it for the same ones.
+    check_ports(settings, (settings_in_force(settings.data) or settings) if own_running else None)
     check_subnet(settings, host_routes())
     check_space(settings.data, DATA_NEEDS, "Set [lab] data to a larger one, or make room")
     check_engine_space(engine_folder())
     ensure_data_folder(settings.data)
-
-
-def check_address(address: Address) -> None:
-    """The public address is of this machine, and nobody else listens on its port."""
-    try:
-        _bind(address.listen, address.port)
-    except socket.gaierror as e:
-        raise CohortError(f"[address] bind {address.listen!r} is no address: "
-                          "give one of this machine's, or leave it out.") from e  # fmt: skip
-    except OSError as e:
-        if e.errno == errno.EADDRNOTAVAIL:
-            raise CohortError(f"{address.listen} is not an address of this machine: "
-                              "change [address] bind, or leave it out.") from e  # fmt: skip
-        raise CohortError(f"Port {address.port} on {address.listen} is in use by another program: "
-                          "stop it, or put another port in [address] url.") from e  # fmt: skip
-
-
-def check_internal_ports(address: Address) -> None:
-    """Nobody listens on the loopback ports that the services use among themselves."""
-    for service in INTERNAL:
-        port = address.internal(service)
-        try:
-            _bind("127.0.0.1", port)
-        except OSError as e:
-            first = address.internal_port
-            raise CohortError(
-                f"Port {port} on 127.0.0.1 is in use by another program; the lab needs {first} to "
-                f"{first + len(INTERNAL) - 1}: stop it, or change [address] internal_port."
-            ) from e
-
-
-def _bind(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As servers do: connections that have just ended do not hold the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except PermissionError:
-            # A port under 1024, which the proxy's container may take though we may not.
-            return
 
 
 def check_subnet(settings: Settings, routes: Iterable[Route]) -> None:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import re
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 
 from cohort.errors import CohortError
 
+FAILED_STEP = re.compile(r"#(\d+) ERROR: ")
 
-def run(
-    line: Sequence[str], *, stdin: str = "", env: Mapping[str, str] | None = None, what: str = ""
-) -> str:
+
+def run(line: Sequence[str], *, stdin: str = "", what: str = "") -> str:
     """Run a program and return its output.
 
     Raises `CohortError` with ``what`` (what was being done) and the program's last line.
     """
     try:
-        done = subprocess.run(
-            list(line),
-            input=stdin,
-            text=True,
-            capture_output=True,
-            env={**os.environ, **(env or {})},
-        )
+        done = subprocess.run(list(line), input=stdin, text=True, capture_output=True)
     except FileNotFoundError as e:
         raise CohortError(f"{what or 'A step'} failed: {line[0]} is not installed.") from e
     if done.returncode:
@@ -31,22 +26,43 @@ def run(
     return done.stdout
 
 
-def follow(
-    line: Sequence[str], seen: Callable[[str], None], *, env: Mapping[str, str] | None = None,
-    what: str = "",
-) -> None:  # fmt: skip
-    """Run a long program, handing each line it prints to ``seen`` as it comes."""
+def follow(line: Sequence[str], seen: Callable[[str], None], *, what: str) -> None:
+    """Run a long program, handing each line it prints to ``seen`` as it comes.
+
+    Raises `CohortError` with ``what``, the cause, and the file that holds everything it said.
+    """
     process = subprocess.Popen(
         list(line), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-        text=True, errors="replace", env={**os.environ, **(env or {})},
+        text=True, errors="replace",
     )  # fmt: skip
-    last: list[str] = []
+    said: list[str] = []
     with process:
-        for text in process.stdout or ():
-            last = [*last[-30:], text.rstrip()]
-            seen(text.rstrip())
+        for raw in process.stdout or ():
+            # A proxy's address may have a password in it.
+            said.append(re.sub(r"(?<=://)[^/@\s]+@", "…@", raw.rstrip()))
+            seen(said[-1])
     if process.returncode:
-        raise CohortError(f"{what or line[0]} failed; its last lines were:\n" + "\n".join(last))
+        raise CohortError(
+            f"{what} failed ({cause_in(said)}): see {keep(said)}, mend it and run this again."
+        )
+
+
+def keep(said: Sequence[str]) -> str:
+    """Write lines into a new file in the folder for temporary files, mode 0600; its path."""
+    descriptor, path = tempfile.mkstemp(prefix="cohort-", suffix=".log")
+    with open(descriptor, "w", encoding="utf-8", errors="replace") as file:
+        file.writelines(f"{text}\n" for text in said)
+    return path
+
+
+def cause_in(said: Sequence[str]) -> str:
+    """What a build's failing step said last, or the last line of whatever else failed.
+
+    BuildKit begins each line with the number of its step, and says in one which of them failed.
+    """
+    step = next((m[1] for m in map(FAILED_STEP.match, said) if m), None)
+    lines = [m[1] for m in (re.match(rf"#{step} [\d.]+ (.+)", text) for text in said) if m]
+    return last_line("\n".join(lines or said))[:200].rstrip(".")
 
 
 def last_line(text: str) -> str:

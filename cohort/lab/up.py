@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from cohort.errors import CohortError
-from cohort.lab.compose import CDI_DIRS, Compose, data_folders, users_containers
+from cohort.lab.compose import Compose, data_folders, hashes_in_force, users_containers
+from cohort.lab.engine_daemon import CDI_DIRS
 from cohort.lab.engine_setup import ensure_engine
 from cohort.lab.idp import ensure_idp_files
 from cohort.lab.images import Images, ensure_images, image_names
-from cohort.lab.installed import install_settings
+from cohort.lab.installed import install_settings, settings_hash
 from cohort.lab.leavers import end_sessions_of_leavers
 from cohort.lab.network import ensure_network, remove_network
 from cohort.lab.preflight import check_host
@@ -36,22 +36,22 @@ def up(settings_file: Path, people_file: Path, report: Report) -> Settings:
     """Bring the lab to what the two files say; returns its settings once it is healthy."""
     settings = load_settings(settings_file)
     people = load_people(people_file) if settings.login.provider == "bundled" else ()
-    running = is_running(settings)
-    check_host(settings, own_running=running)
+    check_host(settings, own_running=is_running(settings))
     ensure_engine(report)
     images = ensure_images(report, _needed(settings))
+    ensure_network(settings)
     ensure_folders(settings)
     secrets = ensure_secrets(settings.data)
-    changed = install_settings(settings_file, settings)
-    compose = Compose(settings, images)
-    compose.write()
+    install_settings(settings_file, settings)
     if settings.login.provider == "bundled":
-        changed |= bool(ensure_idp_files(settings, secrets))
-    ensure_network(settings)
-    if not running or changed:
+        ensure_idp_files(settings, secrets)
+    compose = Compose(settings, images)
+    wanted = settings_hash(settings, secrets)
+    compose.write(wanted)
+    # Asked of the services themselves: an earlier run may have been cut off before this.
+    if hashes_in_force(settings.lab.project) != {wanted}:
         report("Starting the services")
-    readers = ("firewall", "proxy", "hub", *(["idp"] if compose.bundled else []))
-    compose.up(restart=readers if running and changed else ())
+    compose.up()
     if people:
         bring_in_people(settings, secrets, people, compose.exec, report)
         end_sessions_of_leavers(people, compose.exec, report)
@@ -65,12 +65,8 @@ def _needed(settings: Settings) -> tuple[str, ...]:
 
 
 def is_running(settings: Settings) -> bool:
-    """True if this lab's proxy runs, whose ports are then ours and not in use."""
-    if not shutil.which("docker"):
-        return False
-    line = ["docker", "ps", "-q", "--filter", f"label=cohort.project={settings.lab.project}",
-            "--filter", "label=cohort.kind=service"]  # fmt: skip
-    return bool(subprocess.run(line, capture_output=True, text=True).stdout.strip())
+    """True if any service of this lab runs, whose ports are then ours and not in use."""
+    return bool(shutil.which("docker")) and bool(hashes_in_force(settings.lab.project))
 
 
 def ensure_folders(settings: Settings) -> None:
@@ -82,7 +78,7 @@ def ensure_folders(settings: Settings) -> None:
     except OSError as e:
         raise CohortError(f"Cannot make {e.filename}: {e.strerror}; set [lab] data to a folder you can write.") from e  # noqa: E501  # fmt: skip
     # The hub's database and people's folders are nobody else's business on this machine.
-    for name in ("hub", "people", "teams", "idp"):
+    for name in ("hub", "people", "teams", "idp", "runs"):
         (settings.data / name).chmod(0o711 if name in ("people", "teams") else 0o700)
     if os.geteuid() == 0:
         os.chown(settings.data / "idp", UID, UID)

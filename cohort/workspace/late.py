@@ -15,6 +15,7 @@ from tornado.routing import Matcher, Rule
 
 # Package of the extension -> paths below the server's address that belong to it.
 LATE = {
+    "experiments.lab.extension": r"cohort/experiment",
     "jupyter_lsp": r"lsp(/.*)?",
     "jupyter_server_terminals": r"(terminals/websocket/.*|api/terminals(/.*)?)",
     "nbgitpuller": r"(git-pull(/.*)?|git-sync|interact)",

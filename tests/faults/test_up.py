@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import socket
 import subprocess
 import time
 
@@ -12,7 +15,7 @@ import pytest
 from cohort.settings_file import load_settings
 from hub_config.firewall import chains
 from tests.kernels import Kernel
-from tests.labs import Lab, brought_up, docker
+from tests.labs import ROOT, Lab, brought_up, docker, free_ports, free_subnet
 from tests.visitors import Visitor
 
 
@@ -28,6 +31,13 @@ def containers(lab: Lab) -> dict[str, str]:
     ids = docker("ps", "-aq", "--filter", f"label=cohort.project={lab.project}").split()
     found = json.loads(docker("inspect", *ids)) if ids else []
     return {one["Id"]: one["State"]["StartedAt"] for one in found}
+
+
+def services(lab: Lab) -> set[str]:
+    """Ids of the containers of a lab's services."""
+    mine = f"label=cohort.project={lab.project}"
+    kind = "label=cohort.kind=service"
+    return set(docker("ps", "-q", "--no-trunc", "--filter", mine, "--filter", kind).split())
 
 
 def written(lab: Lab) -> dict[str, int]:
@@ -56,6 +66,33 @@ def home_page(lab: Lab, login: str, password: str) -> str:
     return page.text
 
 
+def refused(lab: Lab, old: str, new: str) -> str:
+    """Run `up` with something else in the settings; it must say one sentence and do nothing."""
+    good, before = lab.settings.read_text(), (containers(lab), written(lab))
+    assert old in good
+    lab.settings.write_text(good.replace(old, new, 1))
+    try:
+        done = lab.run("up", check=False)
+    finally:
+        lab.settings.write_text(good)
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.count("\n") == 1
+    assert (containers(lab), written(lab)) == before
+    return done.stderr
+
+
+def cut_off_up(lab: Lab, word: str) -> None:
+    """Kill a real `up`, with all it started, the moment it has installed settings with a word."""
+    copy = lab.data / "hub" / "cohort.toml"
+    with subprocess.Popen(
+        lab.command("up"), cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL
+    ) as up:
+        while word not in copy.read_text():
+            assert up.poll() is None
+            time.sleep(0.001)
+        os.killpg(up.pid, signal.SIGKILL)
+
+
 def test_up_again_changes_nothing(fresh):
     fresh.start("team-apollo", "team-cpu")
     before = containers(fresh), written(fresh)
@@ -73,21 +110,28 @@ def test_status_says_what_runs_and_how_it_is(fresh):
     fresh.start("team-apollo", "team-cpu")
     done = fresh.run("status")
     states = dict(line.split() for line in done.stdout.splitlines()[:-1])
-    assert states == dict.fromkeys(("firewall", "hub", "idp", "proxy"), "healthy")
+    assert states == dict.fromkeys(("experiments", "firewall", "hub", "idp", "proxy"), "healthy")
     assert done.stdout.splitlines()[-1] == f"1 desks and workspaces; {fresh.url}"
 
 
 def test_a_bad_file_leaves_a_running_lab_as_it_is(fresh):
-    good, before = fresh.settings.read_text(), (containers(fresh), written(fresh))
-    fresh.settings.write_text(good.replace('kind = "desk"', 'kind = "chair"', 1))
-    try:
-        done = fresh.run("up", check=False)
-    finally:
-        fresh.settings.write_text(good)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "profiles.1.kind" in done.stderr
-    assert (containers(fresh), written(fresh)) == before
+    assert "profiles.1.kind" in refused(fresh, 'kind = "desk"', 'kind = "chair"')
+
+
+def test_a_running_lab_is_not_moved_to_what_somebody_else_has(fresh):
+    url, internal = f'url = "{fresh.url}"', f"internal_port = {fresh.port + 1}"
+    free = free_ports(8)
+    with socket.create_server(("127.0.0.1", free + 3)):
+        moved = f'url = "http://127.0.0.1:{free + 3}"'
+        assert f"Port {free + 3} on 127.0.0.1 is in use" in refused(fresh, url, moved)
+        sentence = refused(fresh, internal, f"internal_port = {free}")
+        assert f"the lab needs {free} to {free + 5}" in sentence
+
+
+def test_a_running_lab_is_not_moved_to_another_network(fresh):
+    other = free_subnet()
+    sentence = refused(fresh, f'subnet = "{fresh.subnet}"', f'subnet = "{other}"')
+    assert f"There is a Docker network '{fresh.project}' already" in sentence
 
 
 def test_a_changed_file_is_brought_in_and_running_servers_survive_it(small):
@@ -103,6 +147,19 @@ def test_a_changed_file_is_brought_in_and_running_servers_survive_it(small):
     assert "Renamed Lab" in home_page(small, "ada", small.password("ada"))
     assert kernel.run("print(kept)") == "41\n"
     assert small.inspect("team-apollo")["Id"] == server
+
+
+def test_what_a_run_that_was_cut_off_installed_is_brought_in_by_the_next(small):
+    settings = small.settings.read_text().replace("Renamed Lab", "Test Lab")
+    small.settings.write_text(settings.replace('"Test Lab"', '"Lab cut off"'))
+    before = containers(small)
+    cut_off_up(small, "Lab cut off")
+    assert containers(small) == before
+    assert "Starting the services" in small.run("up").stdout
+    assert len(services(small)) >= 4
+    assert not services(small) & before.keys()
+    assert "Lab cut off" in home_page(small, "ada", small.password("ada"))
+    assert "Starting" not in small.run("up").stdout
 
 
 def test_down_leaves_the_data_and_nothing_else_and_up_brings_everybody_back(small):

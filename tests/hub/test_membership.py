@@ -2,14 +2,8 @@
 
 import pytest
 
-from hub_config.membership import (
-    Membership,
-    hub_roles,
-    is_reserved,
-    membership_of,
-    read_groups,
-    team_of,
-)
+from cohort.membership import Membership, is_reserved, membership_of, team_of
+from hub_config.membership import hub_roles, read_groups
 
 
 @pytest.mark.parametrize(

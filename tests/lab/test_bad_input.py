@@ -71,10 +71,13 @@ SPOILT_PEOPLE = {
 
 def up(lab: Lab, *before: str, **env: str) -> str:
     """Run `up`, which must refuse, and return its one sentence."""
-    line = [*before, sys.executable, "-m", "cohort.lab", "up", "--settings", str(lab.settings),
-            "--people", str(lab.people)]  # fmt: skip
     done = subprocess.run(
-        line, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, **env}
+        [*before, *lab.command("up")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **env},
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.fullmatch(r"cohort: [^\n]+\.\n", done.stderr), done.stderr
@@ -135,6 +138,22 @@ def test_a_port_in_use(spoilt):
     lab = spoilt()
     with socket.create_server(("127.0.0.1", lab.port)):
         assert f"Port {lab.port} on 127.0.0.1 is in use by another program" in up(lab)
+    assert_untouched(lab)
+
+
+OCCUPIED = (
+    "import os, socket, sys; s = socket.create_server(('0.0.0.0', 8081));"
+    "s.set_inheritable(True); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+@root_only
+def test_a_program_on_the_hubs_port(spoilt):
+    """In a network namespace of its own: other labs of this machine have hubs that listen."""
+    lab = spoilt()
+    apart = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    sentence = up(lab, *apart, sys.executable, "-c", OCCUPIED)
+    assert "Port 8081 is in use by another program, and the lab needs it on 172." in sentence
     assert_untouched(lab)
 
 

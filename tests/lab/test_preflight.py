@@ -1,11 +1,10 @@
-"""The host's obstacles, each a real one: sockets, a full file system, routes, rights."""
+"""The host's obstacles, each a real one: a full file system, routes, rights."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from cohort.errors import CohortError
 from cohort.lab import preflight
 from cohort.lab.preflight import Route, check_host
-from cohort.settings import Address, Settings
+from cohort.settings import Settings
 from tests.labs import docker, free_ports, free_subnet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,20 +32,6 @@ def settings(data: Path, *, port: int = 0, subnet: str = "", **lab) -> Settings:
     })  # fmt: skip
 
 
-@pytest.fixture
-def listener():
-    """A factory of sockets that listen on a loopback port until the test ends."""
-    made: list[socket.socket] = []
-
-    def listen(port: int) -> int:
-        made.append(socket.create_server(("127.0.0.1", port)))
-        return made[-1].getsockname()[1]
-
-    yield listen
-    for one in made:
-        one.close()
-
-
 def sentence(error: pytest.ExceptionInfo) -> str:
     text = str(error.value)
     assert "\n" not in text
@@ -57,50 +42,6 @@ def sentence(error: pytest.ExceptionInfo) -> str:
 def test_a_host_with_nothing_in_the_way(tmp_path):
     check_host(settings(tmp_path / "data"), own_running=False)
     assert not (tmp_path / "data").exists()
-
-
-def test_public_port_in_use(tmp_path, listener):
-    lab = settings(tmp_path)
-    listener(lab.address.port)
-    with pytest.raises(CohortError) as e:
-        check_host(lab, own_running=False)
-    assert f"Port {lab.address.port} on 127.0.0.1 is in use" in sentence(e)
-    check_host(lab, own_running=True)
-
-
-def test_a_port_in_use_on_loopback_stops_a_lab_for_everyone(listener):
-    port = listener(0)
-    with pytest.raises(CohortError, match="in use"):
-        preflight.check_address(Address(url=f"http://lab.example:{port}"))
-
-
-def test_a_connection_that_has_just_ended_does_not_hold_the_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        client = socket.create_connection(("127.0.0.1", port))
-        server.accept()[0].close()
-        client.close()
-    preflight.check_address(Address(url=f"http://127.0.0.1:{port}"))
-
-
-@pytest.mark.parametrize("offset", [0, 1, 5])
-def test_internal_port_in_use(tmp_path, listener, offset):
-    lab = settings(tmp_path)
-    port = listener(lab.address.internal_port + offset)
-    with pytest.raises(CohortError) as e:
-        check_host(lab, own_running=False)
-    assert f"Port {port} on 127.0.0.1" in sentence(e)
-    assert "internal_port" in sentence(e)
-
-
-@pytest.mark.parametrize(
-    ("bind", "words"), [("192.0.2.7", "not an address of this machine"), ("no such", "no address")]
-)
-def test_listen_address_of_another_machine(bind, words):
-    with pytest.raises(CohortError) as e:
-        preflight.check_address(Address(url=f"http://lab.example:{free_ports(1)}", bind=bind))
-    assert words in sentence(e)
-    assert "[address] bind" in sentence(e)
 
 
 @pytest.fixture

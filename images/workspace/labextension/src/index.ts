@@ -1,5 +1,6 @@
 /** Cohort inside JupyterLab: one plugin a topic, all fed by the poller of `status.ts`. */
 
+import { experimentPlugin } from './experiment';
 import { gonePlugin } from './gone';
 import { gpuPlugin } from './gpu';
 import { idlePlugin } from './idle';
@@ -9,4 +10,13 @@ import { teamPlugin } from './team';
 
 export { IStatusPoller } from './status';
 
-export default [statusPlugin, gonePlugin, idlePlugin, gpuPlugin, memoryPlugin, outOfMemoryPlugin, teamPlugin];
+export default [
+  statusPlugin,
+  gonePlugin,
+  idlePlugin,
+  gpuPlugin,
+  memoryPlugin,
+  outOfMemoryPlugin,
+  teamPlugin,
+  experimentPlugin
+];

@@ -1,0 +1,1 @@
+"""Tests of the curriculum and of what builds it."""
