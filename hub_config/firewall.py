@@ -2,8 +2,8 @@
 
 Invariant: of the host they reach the ports of the hub's API and of the services, and nothing
 else; of private ranges only those that ``[network] allow`` lists; wherever they are, the host's
-name servers answer on port 53. The rules are in chains of the lab's own, put first, and are looked at again every
-`EVERY` seconds, because an engine restart or another tool may move them.
+name servers answer on port 53. The rules are in chains of the lab's own, put first, and are
+looked at again every `EVERY` seconds, because an engine restart or another tool may move them.
 """
 
 from __future__ import annotations

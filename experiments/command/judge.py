@@ -8,13 +8,13 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from experiments.client import Client, Run
 from experiments.command import exits, watch
 from experiments.command.ids import kind_of
-from experiments.command.terminal import Terminal, facts, state_text, table, text
+from experiments.command.terminal import Terminal, clean, facts, state_text, table, text
 from experiments.command.values import read_secrets
 from experiments.errors import ExperimentError
 from experiments.report.words import literal, short
@@ -40,7 +40,7 @@ def compare(terminal: Terminal, args: Namespace) -> int:
         terminal.say(*_cells(answer, names))
     else:
         answer = client.compare(names)
-        terminal.say(*_table(answer))
+        terminal.say(*_table(answer, terminal.out))
     terminal.give(answer)
     return exits.OK
 
@@ -82,21 +82,33 @@ def _judge(terminal: Terminal, run: Run) -> int:
     return exits.DIVERGED if said == "DIVERGED" else exits.OK
 
 
-def _table(answer: dict) -> Iterator[RenderableType]:
+def _table(answer: dict, out: Console) -> Iterator[RenderableType]:
+    """A row for each run or, where that is too wide, a few lines."""
     shown = [
         (number, column)
         for number, column in enumerate(answer["columns"])
         if column["varies"] or column["kind"] == "metric"
     ]
-    numeric = tuple(column["name"] for _, column in shown if column["numeric"])
-    made = table("run", "state", *(column["name"] for _, column in shown), numbers=numeric)
-    for row in answer["rows"]:
-        values = [row["values"][number] for number, _ in shown]
-        made.add_row(row["run"], state_text(row["state"]), *(_value(value) for value in values))
-    yield made
-    same = len(answer["columns"]) - len(shown)
-    if same:
-        yield text(f"Parameters that are the same in all: {same}", "dim")
+    names = [clean(column["name"]) for _, column in shown]
+    numeric = tuple(clean(column["name"]) for _, column in shown if column["numeric"])
+    made = table("run", "state", *names, numbers=numeric)
+    rows = [
+        (row["run"], state_text(row["state"]), [_value(row["values"][n]) for n, _ in shown])
+        for row in answer["rows"]
+    ]
+    for run, state, values in rows:
+        made.add_row(run, state, *values)
+    if out.measure(made).maximum <= out.width:
+        yield made
+    else:
+        for run, state, values in rows:
+            yield Text.assemble((run, "bold"), " ", state)
+            lines = facts()
+            for name, value in zip(names, values, strict=True):
+                lines.add_row(f"  {name}", value)
+            yield lines
+    if same := len(answer["columns"]) - len(shown):
+        yield Text(f"Parameters that are the same in all: {same}", "dim")
 
 
 def _value(value: object) -> Text:

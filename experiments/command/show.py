@@ -17,7 +17,7 @@ from experiments.client import Client, Run, Schedule, Sweep
 from experiments.command import exits, watch
 from experiments.command.ids import kind_of
 from experiments.command.summary import counts, metrics
-from experiments.command.terminal import Terminal, clean, facts, state_text, table, text
+from experiments.command.terminal import Terminal, clean, facts, state_text, table, text, title
 from experiments.command.transcript import describe
 from experiments.command.words import cells, count, distance, in_zone, moment, place, took
 from experiments.report.words import duration, literal
@@ -119,7 +119,7 @@ def schedules(terminal: Terminal, args: Namespace) -> int:
     made = table("schedule", "title", "cron", "next")
     for schedule in found:
         data = schedule.data
-        made.add_row(schedule.id, text(data["title"]), text(data["cron"]), _next(data))
+        made.add_row(schedule.id, title(data["title"]), text(data["cron"]), _next(data))
     terminal.say(made if found else "There are no schedules.")
     return exits.OK
 
@@ -144,7 +144,7 @@ def _row(data: dict) -> dict[str, Text]:
     return {
         "run": Text(data["id"]),
         "state": state_text(data["state"], more),
-        "title": text(data["title"]),
+        "title": title(data["title"]),
         "submitted": Text(distance(data["created_at"])),
         "took": Text(took(data)),
         "owner": text(data["owner"]),

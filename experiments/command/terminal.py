@@ -94,16 +94,20 @@ def state_text(state: str, more: str = "") -> Text:
     return Text(f"{state}{more}", STYLES[State(state)])
 
 
+def title(value: object) -> Text:
+    """A text on one line, of which a narrow table shows the beginning."""
+    return Text(clean(value), no_wrap=True, overflow="ellipsis")
+
+
 def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """A table without lines; the columns named in ``numbers`` are aligned to the right."""
+    """A table without lines; ``numbers`` are columns aligned to the right.
+
+    Where there is little room, it is taken from the column "title".
+    """
     made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for name in columns:
-        made.add_column(
-            name,
-            justify="right" if name in numbers else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+        right = "right" if name in numbers else "left"
+        made.add_column(name, justify=right, no_wrap=name != "title", overflow="ellipsis")
     return made
 
 

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Integer, Table, event, insert, inspect, select, text
 
 import cohort.gpus
-import experiments.tables
+import experiments.tables  # noqa: F401 - its tables are in the schema too
 from cohort.database import Base, DatabaseError, UtcDateTime, ensure_schema, open_database
 
 pytest_plugins = ["tests.postgres"]
