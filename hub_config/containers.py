@@ -7,10 +7,11 @@ it with `docker inspect` and with a probe from inside.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
-from cohort.settings import Profile, Settings
+from cohort.settings import SERVICE_PORTS, Profile, Settings
 
 UID = 1000
 HOME = "/home/jovyan"
@@ -79,3 +80,26 @@ def labels(settings: Settings, account: str, team: str | None, profile: Profile)
         "cohort.team": team or "",
         "cohort.profile": profile.name,
     }
+
+
+def environment(
+    settings: Settings, profile: Profile, team: str | None, gpus: tuple[str, ...]
+) -> dict[str, str]:
+    """What `cohort.workspace` and the lab's commands read, beside the hub's own variables."""
+    report_every = min(60, profile.idle_minutes * 60 / 4)
+    return {
+        "JUPYTERHUB_ACTIVITY_INTERVAL": str(int(report_every)),
+        "COHORT_KIND": "team" if team else "desk",
+        "COHORT_TEAM": team or "",
+        "COHORT_IDLE_SECONDS": str(profile.idle_minutes * 60),
+        "COHORT_WARN_SECONDS": str(settings.idle.warn_minutes * 60),
+        # Open web sockets are checked against the hub at least this often.
+        "COHORT_DOOR_SECONDS": str(min(10, settings.login.recheck_seconds)),
+        "COHORT_GPUS": json.dumps(gpus),
+        "COHORT_EXPERIMENTS_URL": service_url(settings, "experiments"),
+    }
+
+
+def service_url(settings: Settings, service: str) -> str:
+    """Where programs in workspaces find a service of the lab."""
+    return f"http://{settings.network.gateway}:{SERVICE_PORTS[service]}/services/{service}"

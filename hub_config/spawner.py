@@ -1,8 +1,7 @@
 """DockerSpawner for desks and team workspaces: claims GPUs, hardens, explains every end.
 
-Invariants: a device is in the ledger before a container with it is created and until that
-container is gone; nothing a browser sends reaches the container but the name of a profile
-that the person's role allows.
+Invariant: a device is in the ledger before a container with it is created and until that
+container is gone. What a person may choose is for `hub_config.choices`.
 """
 
 from __future__ import annotations
@@ -15,30 +14,17 @@ from pathlib import Path
 
 import docker.errors
 from dockerspawner import DockerSpawner
-from jupyterhub.spawner import SpawnException
 from jupyterhub.utils import utcnow
 from traitlets import Unicode, default
 
 from cohort.errors import CohortError
 from cohort.gpus import GpuLedger, Holder
 from cohort.membership import membership_of, team_of
-from cohort.settings import SERVICE_PORTS, Profile, Settings
+from cohort.settings import Profile, Settings
 from hub_config import containers, evidence
+from hub_config.choices import Refused, choose, fitting
 from hub_config.idle import limit_of
 from hub_config.ready import wait_ready
-
-
-def service_url(settings: Settings, service: str) -> str:
-    """Where programs in workspaces find a service of the lab."""
-    return f"http://{settings.network.gateway}:{SERVICE_PORTS[service]}/services/{service}"
-
-
-class Refused(SpawnException):
-    """A spawn that policy or capacity forbids; the person sees the sentence as it is."""
-
-    def __init__(self, sentence: str, status: int = 409) -> None:
-        super().__init__(sentence, reason="policy", status_code=status)
-        self.jupyterhub_message = sentence
 
 
 class CohortSpawner(DockerSpawner):
@@ -78,20 +64,7 @@ class CohortSpawner(DockerSpawner):
         """Profiles that the person who asks may choose here; the first is the default."""
         asker = getattr(self.handler, "current_user", None) if self.handler else None
         role = membership_of(r.name for r in asker.roles).role if hasattr(asker, "roles") else None
-        fitting = self.settings.profiles_for(self.kind, role or "participant")
-        return [p for p in fitting if p.gpus <= len(self.ledger.devices)]
-
-    def chosen_profile(self) -> Profile:
-        """The profile in ``user_options``, or the default; raises `Refused` for any other."""
-        allowed = self.profiles()
-        if not allowed:
-            raise Refused(f"No profile of kind {self.kind} is open to your role.", 403)
-        name = (self.user_options or {}).get("profile") or allowed[0].name
-        for profile in allowed:
-            if profile.name == name:
-                return profile
-        names = ", ".join(p.name for p in allowed)
-        raise Refused(f"There is no profile {str(name)[:40]!r} for you here; choose from {names}.")
+        return fitting(self.settings, self.kind, role, len(self.ledger.devices))
 
     def options_from_form(self, formdata):
         """Keep the profile's name and nothing else of what a browser sends."""
@@ -118,7 +91,7 @@ class CohortSpawner(DockerSpawner):
     async def start(self):
         """Start the container and return its address once JupyterLab answers."""
         self.ended = ""
-        self.profile = self.chosen_profile()
+        self.profile = choose(self.profiles(), self.kind, self.user_options)
         self.user_options = {"profile": self.profile.name}
         # What the home page shows, and preselects next time; start() by itself keeps nothing.
         self.orm_spawner.user_options = self.user_options
@@ -178,19 +151,9 @@ class CohortSpawner(DockerSpawner):
 
     def get_env(self):
         """The hub's variables and what `cohort.workspace` reads."""
-        idle = self.settings.idle
-        report_every = min(60, self.profile.idle_minutes * 60 / 4)
         return {
             **super().get_env(),
-            "JUPYTERHUB_ACTIVITY_INTERVAL": str(int(report_every)),
-            "COHORT_KIND": self.kind,
-            "COHORT_TEAM": self.team or "",
-            "COHORT_IDLE_SECONDS": str(self.profile.idle_minutes * 60),
-            "COHORT_WARN_SECONDS": str(idle.warn_minutes * 60),
-            # Open web sockets are checked against the hub at least this often.
-            "COHORT_DOOR_SECONDS": str(min(10, self.settings.login.recheck_seconds)),
-            "COHORT_GPUS": json.dumps(self.gpus),
-            "COHORT_EXPERIMENTS_URL": service_url(self.settings, "experiments"),
+            **containers.environment(self.settings, self.profile, self.team, self.gpus),
             "COHORT_HUB_PRESENCE_URL": f"{self.hub.api_url}/cohort/presence",
         }
 

@@ -58,9 +58,13 @@ class Compose:
         line = self.line("exec", "-T", service, *line)
         return run(line, stdin=stdin, what=what or f"{service}: {line[-1]}")
 
+    def stop(self, service: str) -> None:
+        """Stop one service and leave the others."""
+        run(self.line("stop", service), what=f"Stopping {service}")
+
     def instead(self, service: str, line: list[str]) -> None:
         """Stop a service and run a command in its place, so that the two never interfere."""
-        run(self.line("stop", service), what=f"Stopping {service}")
+        self.stop(service)
         once = self.line("run", "--rm", "--no-deps", "-T", service, *line)
         run(once, what=f"{service}: {line[-1]}")
 
@@ -84,9 +88,9 @@ def hashes_in_force(project: str) -> set[str]:
 
 
 def users_containers(project: str) -> list[str]:
-    """Ids of a lab's desks and workspaces, running or not."""
+    """Ids of a lab's desks, workspaces and runs, ended or not."""
     found: list[str] = []
-    for kind in ("desk", "team", "course", "run"):
+    for kind in ("desk", "team", "course", "run", "pdf"):
         line = ["docker", "ps", "-aq", "--filter", f"label=cohort.project={project}",
                 "--filter", f"label=cohort.kind={kind}"]  # fmt: skip
         found += run(line).split()

@@ -100,14 +100,18 @@ def down(settings_file: Path, report: Report) -> None:
     settings = load_settings(settings_file)
     _, images = image_names()
     compose = Compose(settings, images)
+    states = compose.states() if compose.file.exists() else {}
+    # First what would start another run for each that ends; those go on at the next `make up`.
+    if "experiments" in states:
+        compose.stop("experiments")
     ids = users_containers(settings.lab.project)
     if ids:
-        report(f"Stopping {len(ids)} desks and workspaces")
+        report(f"Stopping {len(ids)} desks, workspaces and runs")
         run(["docker", "stop", "--time", "8", *ids], what="Stopping workspaces")
         run(["docker", "rm", "--force", *ids], what="Removing workspaces")
     if compose.file.exists():
         report("Stopping the services")
-        if "firewall" in compose.states():
+        if "firewall" in states:
             compose.instead("firewall", ["python", "-m", "hub_config.firewall", "remove"])
         compose.down()
     remove_network(settings.lab.project)
@@ -124,7 +128,7 @@ def status(settings_file: Path, report: Report) -> bool:
     for service, state in sorted(states.items()):
         report(f"{service:<10} {state}")
     count = len(users_containers(settings.lab.project))
-    report(f"{count} desks and workspaces; {settings.address.url}")
+    report(f"{count} desks, workspaces and runs; {settings.address.url}")
     return all(state == "healthy" for state in states.values())
 
 

@@ -111,7 +111,7 @@ def test_status_says_what_runs_and_how_it_is(fresh):
     done = fresh.run("status")
     states = dict(line.split() for line in done.stdout.splitlines()[:-1])
     assert states == dict.fromkeys(("experiments", "firewall", "hub", "idp", "proxy"), "healthy")
-    assert done.stdout.splitlines()[-1] == f"1 desks and workspaces; {fresh.url}"
+    assert done.stdout.splitlines()[-1] == f"1 desks, workspaces and runs; {fresh.url}"
 
 
 def test_a_bad_file_leaves_a_running_lab_as_it_is(fresh):
