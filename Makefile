@@ -4,7 +4,7 @@ PEOPLE ?= people.csv
 PYTHON := .venv/bin/python
 LAB = $(PYTHON) -m cohort.lab --settings $(SETTINGS) --people $(PEOPLE)
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs people password test campaign bench lint lock clean host dev
+.PHONY: help up down status logs people curriculum password test campaign bench lint lock clean host dev
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ campaign: dev  ## the long versions of the kill, load and attack tests
 bench: dev  ## measure every figure that the README quotes
 	@$(PYTHON) -m tests.prepare
 	@$(PYTHON) -m bench $(ARGS)
+
+curriculum: dev  ## run and prove the course: every lesson, solution and wrong answer
+	@$(PYTHON) -m tests.prepare
+	@$(PYTHON) -m curriculum.build prove $(ARGS)
 
 lint: dev  ## style and formatting
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .

@@ -6,4 +6,7 @@ this package imports nothing but the standard library: kernels and the runner st
 
 from experiments.record import record
 
-__all__ = ["record"]
+# The type of a parameter whose value is handed over and never stored: ``key: Secret = ""``.
+Secret = str
+
+__all__ = ["Secret", "record"]

@@ -102,11 +102,12 @@ class Attempts:
         what = decide(job, result, stopped=read_stopped(live))
         return self._finish(run, what, collected.bytes, result)
 
-    def clear(self, run_id: str, attempt: int) -> None:
+    def clear(self, run_id: str, attempt: int, *, report: bool = True) -> None:
         """Remove what is left of an attempt that is over, and have an ended run reported.
 
         Does nothing if the attempt is not over. The live folder goes last: as long as it is
-        there, something of this may be left to do.
+        there, the run may not have been reported. Without ``report`` none is made, for when
+        that fails again and again.
         """
         run = self._read(run_id)
         if run is not None and run.state in ACTIVE and run.attempt == attempt:
@@ -117,7 +118,8 @@ class Attempts:
             if run is None or run.state not in ACTIVE:
                 release(self.ledger, run_id)
         live = self.launcher.folders.of(run_id, attempt)
-        if run is not None and run.state in ENDED and run.attempt == attempt:
+        last = run is not None and run.state in ENDED and run.attempt == attempt
+        if report and last and live.exists():
             self.report(run_id, secrets_of(live))
         remove_tree(live)
 

@@ -21,6 +21,7 @@ DEPTH = 8
 JSON_BYTES = 64 * 1024
 MAX_INTEGER = 2**63 - 1
 MIN_MEMORY = "128M"
+SECRET_LENGTH = 4
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 # Control characters, halves of a pair, line and paragraph separators.
 UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -47,6 +48,9 @@ def check_secret(value: str) -> str:
     """Text that fits an environment variable; it may have many lines, as keys do."""
     if "\0" in value:
         raise ValueError("expected text without the character NUL")
+    if len(value) < SECRET_LENGTH:
+        # Each occurrence in the run's outputs is blotted out: of "1" that would be every one.
+        raise ValueError(f"expected at least {SECRET_LENGTH} characters")
     return value
 
 

@@ -21,7 +21,7 @@ FROM_OUTSIDE = {2, 143, 255}
 # What a runner may say of itself; any other reason is for those to find who look from outside.
 FAILURES = {
     Reason.USER_ERROR, Reason.GPU_MEMORY, Reason.HOST_MEMORY, Reason.KERNEL_DIED,
-    Reason.CELL_LIMIT, Reason.BAD_NOTEBOOK,
+    Reason.DISK_LIMIT, Reason.BAD_NOTEBOOK,
 }  # fmt: skip
 TIMES = {Reason.TIME_LIMIT, Reason.CELL_LIMIT}
 

@@ -54,10 +54,10 @@ class Folders:
         """What stays of a run."""
         return self.data / "runs" / "kept" / run_id
 
-    def attempts(self) -> list[tuple[str, int]]:
-        """The attempts whose live folders there are."""
-        names = [p.name.rpartition("-") for p in self.live.glob("run-*")]
-        return [(run_id, int(number)) for run_id, _, number in names if number.isdigit()]
+    def attempts(self) -> set[tuple[str, int]]:
+        """The attempts of whose live folders there is anything."""
+        names = [p.name.lstrip(".").rpartition("-") for p in self.live.glob("*run-*")]
+        return {(run_id, int(number)) for run_id, _, number in names if number.isdigit()}
 
 
 class Launcher:
@@ -169,7 +169,7 @@ def secrets_of(live: Path) -> tuple[str, ...]:
     """Names of the secrets that an attempt was given."""
     try:
         return tuple(json.loads((live / "order.json").read_bytes())["secrets"])
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # it was never written to its end
         return ()
 
 
@@ -192,12 +192,21 @@ def read_stopped(live: Path) -> Reason | None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove what a container has left, however deeply nested; nothing if it is not there.
+    """Remove a live folder, however deeply nested; nothing if it is not there.
 
-    By `rm`: `shutil.rmtree` gives up where folders are nested beyond Python's recursion limit.
+    It is there whole or not at all: half a folder would tell half of what it is asked. By `rm`,
+    as `shutil.rmtree` gives up where folders are nested beyond Python's recursion limit.
     """
     if not re.fullmatch(r"run-\w+-\d+", folder.name):
         raise ValueError(f"{folder.name!r} is no run's live folder")
+    aside = folder.with_name(f".{folder.name}")
+    _remove(aside)
+    with suppress(FileNotFoundError):
+        folder.rename(aside)
+    _remove(aside)
+
+
+def _remove(folder: Path) -> None:
     if folder.exists():
         rm = shutil.which("rm") or "rm"
         subprocess.run([rm, "-rf", "--one-file-system", "--", str(folder)], check=True)

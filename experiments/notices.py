@@ -8,6 +8,7 @@ where they do not.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import logging
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120))
 SECONDS = 10
 AT_ONCE = 50
+# IPv6 addresses that stand for the IPv4 one in their last 32 bits.
+STANDING_IN = [ipaddress.ip_network(net) for net in ("::/96", "::ffff:0:0/96", "64:ff9b::/96")]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class UndeliverableError(Exception):
@@ -63,7 +67,8 @@ class Messenger:
                 self._call(notice, run)
             else:
                 self._mail(notice, run)
-        except (UndeliverableError, httpx.HTTPError, OSError, smtplib.SMTPException) as e:
+        except Exception as e:
+            # All of them: what is odd about one target must not hold up everybody else's notices.
             error = str(e)[:500] or type(e).__name__
             log.warning("The notice of %s by %s was not taken: %s", run.id, notice.kind, error)
         self._settle(notice_id, error)
@@ -83,24 +88,21 @@ class Messenger:
         address = self.public_address(host, parts.port or (443 if parts.scheme == "https" else 80))
         # To the very address that was looked at: a name may mean another one a moment later.
         target = httpx.URL(notice.target).copy_with(host=address)
-        answer = httpx.post(
+        status = asyncio.run(_post(
             target,
             content=json.dumps(self._facts(run)),
             headers={"Host": parts.netloc.rpartition("@")[2], "Content-Type": "application/json",
                      "User-Agent": "cohort", "Idempotency-Key": notice.id},
             extensions={"sni_hostname": host},
-            timeout=SECONDS,
-            follow_redirects=False,
-        )  # fmt: skip
-        if answer.status_code >= 300:
-            raise UndeliverableError(f"the address answered {answer.status_code}")
+        ))  # fmt: skip
+        if status >= 300:
+            raise UndeliverableError(f"the address answered {status}")
 
     def public_address(self, host: str, port: int) -> str:
         """An address of a host that webhooks may go to; raises `UndeliverableError`."""
         found = {info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
         for text in sorted(found):
-            address = ipaddress.ip_address(text)
-            address = getattr(address, "ipv4_mapped", None) or address
+            address = _meant(ipaddress.ip_address(text))
             listed = any(address in net for net in self._allowed if net.version == address.version)
             if listed or (address.is_global and not address.is_multicast):
                 return text
@@ -149,6 +151,23 @@ class Messenger:
 
     def _url(self, run: Run) -> str:
         return f"{self._settings.address.url}/services/experiments/runs/{run.id}"
+
+
+def _meant(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, if it stands for one."""
+    if any(address in net for net in STANDING_IN if net.version == address.version):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return getattr(address, "sixtofour", None) or address
+
+
+async def _post(target: httpx.URL, **request) -> int:
+    """The status of the answer; its body, which may be endless, is not read."""
+    async with (
+        asyncio.timeout(SECONDS),
+        httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as http,
+        http.stream("POST", target, **request) as answer,
+    ):
+        return answer.status_code
 
 
 def _one_line(text: str) -> str:

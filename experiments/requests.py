@@ -95,6 +95,9 @@ class RunRequest(Request):
     def _check_secrets(cls, value: dict[str, str]) -> dict[str, str]:
         if sum(len(text.encode()) for text in value.values()) > SECRETS_BYTES:
             raise ValueError(f"expected at most {SECRETS_BYTES // 1024} kB in all")
+        if len({name.upper() for name in value}) < len(value):
+            # They travel in environment variables, whose names are upper case.
+            raise ValueError("expected names that differ in more than their case")
         return value
 
     @field_validator("tags")

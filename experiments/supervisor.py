@@ -34,12 +34,13 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.2  # seconds between two looks while something runs; a look takes a few milliseconds
 IDLE = 1.0  # while nothing does; whoever submits or cancels calls `wake`
+ADMIT = 1.0  # or at once, when woken: with thousands of waiting runs it takes 0.1 s of CPU
 FOLLOW = 1.0
 SWEEP = 60.0
 LONGEST_BACK_OFF = 5.0
 WORKERS = 4  # starts and ends at once
 STOPS = 16  # each waits until its container has ended
-TRIES = 6  # to keep what a run left, over two minutes
+TRIES = 6  # to keep what a run left, over two minutes; to report on it, once a sweep
 
 
 class Supervisor:
@@ -63,7 +64,7 @@ class Supervisor:
         self._looks = Tasks(1, "follow", lambda: None)
         self._follower = Follower(attempts, self._kill, disk_bytes=disk_bytes, slack=slack)
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
-        self._next_sweep = self._next_follow = 0.0
+        self._next_sweep = self._next_follow = self._next_admission = 0.0
         self._trouble = 0  # looks that failed in a row
 
     def start(self) -> None:
@@ -72,6 +73,7 @@ class Supervisor:
 
     def wake(self) -> None:
         """Look now: something was submitted, cancelled or has ended. Any thread may call this."""
+        self._next_admission = 0.0
         self._wake.set()
 
     def stop(self) -> None:
@@ -129,11 +131,19 @@ class Supervisor:
             self._see_to(run, jobs.get((run.id, run.attempt)))
         self._clear_others(jobs.keys(), active)
         self._follow([run for run in active if run.state == State.RUNNING])
+        return self._admit() or bool(active)
+
+    def _admit(self) -> bool:
+        """Start what may start now, if it is time to look at that; True if anything did."""
+        if time.monotonic() < self._next_admission:
+            return False
+        # Before the look and not after it: who wakes us during the look is not forgotten.
+        self._next_admission = time.monotonic() + ADMIT
         with self.attempts.claims:
             started = admit(self._database, self.attempts.ledger, self.offer)
         for run in started:
             self._steps.do(run.id, self.attempts.start, run.id)
-        return bool(active or started)
+        return bool(started)
 
     def _active(self) -> Sequence[Run]:
         with Session(self._database, expire_on_commit=False) as session:
@@ -150,6 +160,9 @@ class Supervisor:
 
     def _end(self, run_id: str) -> None:
         self.attempts.end(run_id, keep=self._steps.failures(run_id) < TRIES)
+
+    def _clear(self, run_id: str, attempt: int) -> None:
+        self.attempts.clear(run_id, attempt, report=self._steps.failures(run_id) < TRIES)
 
     def _kill(self, run: Run, reason: Reason) -> None:
         """Stop a run that is over a limit; at once if it would only write on."""
@@ -177,7 +190,7 @@ class Supervisor:
         mine = {(run.id, run.attempt) for run in active}
         for run_id, attempt in attempts:
             if (run_id, attempt) not in mine:
-                self._steps.do(run_id, self.attempts.clear, run_id, attempt)
+                self._steps.do(run_id, self._clear, run_id, attempt)
 
 
 def _attempt_of(job: JobState) -> tuple[str, int]:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cohort.engine import Job
 from cohort.engine_docker import DockerEngine
-from tests.labs import PREFIX, docker
+from tests.leftovers import PREFIX, owner_file
+from tests.machine import docker
 from tests.workspace.servers import image
 
 SOCKET = "/var/run/docker.sock"
@@ -51,12 +52,23 @@ class Jobs:
 def jobs_in(folder: Path) -> Iterator[Jobs]:
     """Jobs inside the block; none of them after it."""
     jobs = Jobs(folder)
+    with owned(jobs.project):
+        try:
+            yield jobs
+        finally:
+            if names := jobs.names():
+                docker("rm", "--force", *names)
+            assert not jobs.names()
+
+
+@contextmanager
+def owned(project: str) -> Iterator[None]:
+    """Keep other test runs on this machine from taking a project's containers for leftovers."""
+    owner_file(project).write_text(str(os.getpid()))
     try:
-        yield jobs
+        yield
     finally:
-        if names := jobs.names():
-            docker("rm", "--force", *names)
-        assert not jobs.names()
+        owner_file(project).unlink()
 
 
 class Door:

@@ -1,7 +1,7 @@
 """The curriculum's command.
 
 python -m curriculum.build check [LESSON…]     the rules, at once, nothing is run
-python -m curriculum.build prove [LESSON…]     rules and proofs; all lessons: the table too
+python -m curriculum.build prove [LESSON…]     rules and proofs, and their rows in the table
 python -m curriculum.build assemble FOLDER     what learners get
 python -m curriculum.build text NOTEBOOK       a notebook as text, for an editor
 python -m curriculum.build notebook TEXT NOTEBOOK   and back
@@ -18,7 +18,7 @@ from pathlib import Path
 from cohort.errors import CohortError
 from cohort.lab.images import ensure_images
 from curriculum.build import container, percent, rules, table
-from curriculum.build.course import COURSE, Lesson, find, lessons
+from curriculum.build.course import COURSE, HOME, Lesson, find, lessons
 from curriculum.build.notebooks import load, save
 
 
@@ -78,21 +78,22 @@ def check(args: argparse.Namespace) -> int:
 
 
 def prove(args: argparse.Namespace) -> int:
-    """Rules and proofs; the table is kept once all lessons are proved."""
+    """Rules and proofs; the rows of lessons in which nothing is wrong are kept."""
     wanted = chosen(args)
-    problems = [what for lesson in wanted for what in rules.check(lesson)]
+    problems = {lesson.name: rules.check(lesson) for lesson in wanted}
     with container.box(image(args)) as box:
         proofs = container.prove(box, [lesson.name for lesson in wanted])
         if args.keep:
             shutil.copytree(box.out, args.keep, dirs_exist_ok=True)
     for lesson in wanted:
-        facts = proofs[lesson.name]
-        problems += [what for found in facts["problems"].values() for what in found]
-        print(f"{lesson.name}: proved in {facts['facts']['proved_in_s']} s")
-    print(table.table(wanted, proofs))
-    if not problems and not args.lessons:
-        table.keep(table.table(wanted, proofs))
-    return report(problems)
+        name, proof = lesson.name, proofs[lesson.name]
+        problems[name] += [what for found in proof["problems"].values() for what in found]
+        print(f"{name}: proved in {proof['facts']['proved_in_s']} s")
+        if not problems[name]:
+            row = table.row(lesson, proof["facts"])
+            table.keep({str(lesson.notebook.relative_to(HOME)): row})
+            print(row, end="")
+    return report([what for found in problems.values() for what in found])
 
 
 def assemble(args: argparse.Namespace) -> int:

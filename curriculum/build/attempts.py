@@ -60,13 +60,13 @@ def attempt(runner: Runner, cells: list[NotebookNode], source: str) -> list[str]
     pid = os.fork()
     if pid == 0:
         # The fork's only word is what it writes below; after the alarm it writes nothing.
-        signal.alarm(ATTEMPT_SECONDS)
-        failed = [] if runner.run(cells[0], source) else [cells[0].id]
-        for cell in cells[1:]:
-            if not runner.run(cell) and role(cell) is Role.TESTS:
-                failed.append(grade_id(cell))
-        os.write(writer, json.dumps(failed).encode())
-        os._exit(0)
+        try:
+            signal.alarm(ATTEMPT_SECONDS)
+            runner.run(cells[0], source)
+            failed = [grade_id(c) for c in cells[1:] if not runner.run(c) and role(c) is Role.TESTS]
+            os.write(writer, json.dumps(failed).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as answer:
         said = answer.read()

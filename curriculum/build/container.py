@@ -17,7 +17,6 @@ SIDE_BY_SIDE = 2
 INSIDE = Path("/proof/curriculum")
 ENVIRONMENT = {
     "PYTHONPATH": "/proof",
-    "PYTHONWARNINGS": "ignore::Warning:sqlalchemy",  # of nbgrader's own queries
     "HOME": "/tmp/home",  # noqa: S108  the container's own, gone with it
     "COHORT_SCENARIOS": "/out/scenarios",
     # Two notebooks side by side on two cores: a thread each.
@@ -66,10 +65,12 @@ def box(image: str) -> Iterator[Box]:
 def start(image: str, out: Path) -> str:
     """Start the container; its name."""
     flags = [part for k, v in ENVIRONMENT.items() for part in ("--env", f"{k}={v}")]
-    line = ["docker", "run", "--detach", "--init", "--network", "none", "--user", "1000:1000",
-            "--label", "cohort.kind=test", "--cpus", str(SIDE_BY_SIDE), "--memory", "6g",
+    # It ends by itself, should whoever started it be killed.
+    line = ["docker", "run", "--detach", "--rm", "--init", "--network", "none",
+            "--user", "1000:1000", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+            "--cpus", str(SIDE_BY_SIDE), "--memory", "6g", "--label", "cohort.kind=test",
             "--volume", f"{HOME}:{INSIDE}:ro", "--volume", f"{out}:/out", *flags,
-            image, "sleep", "infinity"]  # fmt: skip
+            image, "sleep", "3600"]  # fmt: skip
     done = subprocess.run(line, capture_output=True, text=True)
     if done.returncode:
         raise CurriculumError(f"The workspace image does not start: {done.stderr}")

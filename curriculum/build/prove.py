@@ -123,7 +123,7 @@ def judge(one: Wrong, failed: list[str] | None, worth: dict[str, int]) -> list[s
     title = f"'{one.exercise}' answered wrongly ({one.why})"
     if failed is None:
         return [f"{title} does not come to an end"]
-    loses = {name: worth[name] for name in failed if name in worth}
+    loses = {name: worth[name] for name in failed}
     return [] if loses == one.loses else [f"{title} loses {loses}, not {one.loses}"]
 
 

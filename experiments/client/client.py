@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Unpack
+from typing import Unpack
 
 from experiments.client.asking import (
     Found,
@@ -25,7 +25,7 @@ from experiments.client.asking import (
     run_request,
     split,
 )
-from experiments.client.http import PATIENCE_S, Http, UnreachableError
+from experiments.client.http import PATIENCE_S, Counted, Http, UnreachableError
 from experiments.client.plans import Schedule, Sweep
 from experiments.client.runs import Run
 from experiments.client.study import Study, read_study
@@ -82,7 +82,7 @@ class Client:
             form = {"owner": self.owner}
             if git := git_facts(study.folder):
                 form["git"] = json.dumps(git)
-            archive = _Counted(file, on_bytes) if on_bytes else file
+            archive = Counted(file, on_bytes) if on_bytes else file
             # The same files are the same snapshot, however often they are sent.
             answer = self._http.call(
                 "POST", "snapshots", data=form,
@@ -145,7 +145,8 @@ class Client:
         asked, rules = split(options, ScheduleOptions)
         values = check_values(study.parameters, dict(parameters or {}))
         request = run_request(study, values, asked)
-        self.next_times(cron, rules.get("timezone"))  # before a folder is sent in vain
+        if study.snapshot is None:
+            self.next_times(cron, rules.get("timezone"))  # refused before it is sent in vain
         body = rules | {"run": self._complete(study, request), "cron": cron}
         # It has no key by which the service would know a repetition.
         answer = self._http.call(
@@ -183,6 +184,15 @@ class Client:
         """All schedules."""
         found = self._http.get("schedules", owner=owner)["schedules"]
         return [Schedule(self._http, data) for data in found]
+
+    def verify(
+        self,
+        run_id: str,
+        tolerance: Mapping | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Run a run again from its record; the new run's `Run.verdict` says what came of it."""
+        return self.run(run_id).verify(tolerance, secrets)
 
     def compare(self, run_ids: Iterable[str]) -> dict:
         """Parameters and metrics of 2 to 100 runs as a table: ``columns`` and ``rows``."""
@@ -223,22 +233,3 @@ def _from_environment(name: str) -> str:
         f"{name} is not set, so the experiments service cannot be found: run this in one of the "
         "lab's workspaces."
     )
-
-
-class _Counted:
-    """A file that says how much of it has been read."""
-
-    def __init__(self, file: BinaryIO, on_bytes: Callable[[int, int], None]) -> None:
-        self._file, self._on_bytes = file, on_bytes
-        self._total = os.fstat(file.fileno()).st_size
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def seek(self, offset: int) -> int:
-        return self._file.seek(offset)
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        self._on_bytes(self._file.tell(), self._total)
-        return data

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from experiments.client.http import WATCHING, Http
+from experiments.client.http import WATCHING, Http, not_ours
 
 RECONNECT_S = 1.0
 
@@ -43,6 +43,8 @@ def listen(http: Http, path: str) -> Iterator[Event]:
             http.stream(path, patience=WATCHING, headers=headers) as response,
             suppress(httpx.TransportError),
         ):
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise not_ours(response)
             for event in read_events(response.iter_bytes()):
                 last = event.id or last
                 yield event

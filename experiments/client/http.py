@@ -6,6 +6,7 @@ everything that comes back is JSON of the service, or an error with a sentence.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TypeVar
@@ -45,10 +46,7 @@ class Http:
                 timeout=TIMEOUT,
             )
         except (httpx.InvalidURL, UnicodeEncodeError):
-            raise UnreachableError(
-                f"{address} is no address of an experiments service: look at "
-                "COHORT_EXPERIMENTS_URL and JUPYTERHUB_API_TOKEN.",
-            ) from None
+            raise self._misnamed() from None
 
     def get(self, path: str, **query: object) -> dict:
         """What is found at a path; what is None in the query is left out."""
@@ -136,12 +134,9 @@ class Http:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise ExperimentError(
-                f"{self.address} is no address of an experiments service: look at "
-                "COHORT_EXPERIMENTS_URL.",
-                code="address_invalid",
-            ) from None
+        # The latter of what cannot stand in a header; its own words would show the token.
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError):
+            raise self._misnamed() from None
         except httpx.TransportError as error:
             unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             why = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else (
@@ -152,6 +147,32 @@ class Http:
                 "in a moment, and tell the lab's operator if it goes on.",
                 unsent=unsent,
             ) from error
+
+    def _misnamed(self) -> ExperimentError:
+        return ExperimentError(
+            f"{self.address[:200]!a} is no address of an experiments service, or its token is "
+            "none: look at COHORT_EXPERIMENTS_URL and JUPYTERHUB_API_TOKEN.",
+            code="address_invalid",
+        )
+
+
+class Counted:
+    """A file to be sent that says how much of it has been."""
+
+    def __init__(self, file: BinaryIO, on_bytes: Callable[[int, int], None]) -> None:
+        self._file, self._on_bytes = file, on_bytes
+        self._total = os.fstat(file.fileno()).st_size
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def seek(self, offset: int) -> int:
+        return self._file.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._on_bytes(self._file.tell(), self._total)
+        return data
 
 
 def _check(response: httpx.Response) -> None:
@@ -169,7 +190,7 @@ def _check(response: httpx.Response) -> None:
             f"{response.status_code}): try again in a moment, and tell the lab's operator if it "
             "goes on."
         )
-    raise _not_ours(response)
+    raise not_ours(response)
 
 
 def _error(response: httpx.Response) -> dict | None:
@@ -188,11 +209,12 @@ def _json(response: httpx.Response) -> dict:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise _not_ours(response)
+        raise not_ours(response)
     return found
 
 
-def _not_ours(response: httpx.Response) -> ExperimentError:
+def not_ours(response: httpx.Response) -> ExperimentError:
+    """What to raise for an answer that the service does not give."""
     return ExperimentError(
         f"What answers at {response.url.copy_with(query=None)} ({response.status_code}) is not "
         "the experiments service: look at COHORT_EXPERIMENTS_URL.",

@@ -19,8 +19,9 @@ from experiments.errors import ExperimentError
 
 COMMANDS = {
     "submit": "submit:submit", "sweep": "submit:sweep", "schedule": "submit:schedule",
-    "list": "show:list_", "show": "show:show", "logs": "show:logs", "follow": "show:follow",
-    "download": "show:download", "sweeps": "show:sweeps", "schedules": "show:schedules",
+    "follow": "take:follow", "logs": "take:logs", "download": "take:download",
+    "list": "show:list_", "show": "show:show",
+    "sweeps": "show:sweeps", "schedules": "show:schedules",
     "cancel": "change:cancel", "retry": "change:retry", "pause": "change:pause",
     "resume": "change:resume", "unschedule": "change:unschedule",
     "compare": "judge:compare", "verify": "judge:verify",

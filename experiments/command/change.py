@@ -14,7 +14,7 @@ from rich.text import Text
 from experiments.client import Client, Schedule
 from experiments.command import exits, watch
 from experiments.command.ids import kind_of
-from experiments.command.summary import counts
+from experiments.command.summary import counts, standing
 from experiments.command.terminal import Terminal, state_text
 from experiments.command.values import read_secrets
 
@@ -23,6 +23,7 @@ def cancel(terminal: Terminal, args: Namespace) -> int:
     """Ask for runs and sweeps to be stopped."""
     kinds = {name: kind_of(name, "run", "sweep") for name in args.ids}
     client, done = Client(), []
+    terminal.give(lambda: {"cancelled": done})
     for name, kind in kinds.items():
         if kind == "run":
             run = client.run(name).cancel()
@@ -32,7 +33,6 @@ def cancel(terminal: Terminal, args: Namespace) -> int:
             sweep = client.get_sweep(name).cancel()
             said = counts(sweep.counts)
             done.append(sweep.data)
-        terminal.give({"cancelled": done})
         terminal.say(Text.assemble((name, "bold"), " ", said))
     return exits.OK
 
@@ -44,29 +44,17 @@ def retry(terminal: Terminal, args: Namespace) -> int:
     if kind == "sweep":
         return _retry_sweep(terminal, args, client, secrets)
     run = client.run(args.id).retry(secrets)
-    terminal.give({"run": run.data})
-    terminal.say(Text.assemble((run.id, "bold"), " ", state_text(run.state)))
-    if args.follow:
-        return watch.follow(terminal, run)
-    if args.wait:
-        try:
-            return watch.wait_for(terminal, run)
-        finally:
-            terminal.give({"run": run.data})
-    return exits.OK
+    terminal.give(lambda: {"run": run.data})
+    terminal.say(Text.assemble((run.id, "bold"), " ", standing(run)))
+    return watch.stay(terminal, run, args)
 
 
 def _retry_sweep(terminal: Terminal, args: Namespace, client: Client, secrets: dict) -> int:
     sweep = client.get_sweep(args.id)
     sweep.run_missing(secrets)
-    terminal.give({"sweep": sweep.data})
+    terminal.give(lambda: {"sweep": sweep.data})
     terminal.say(Text.assemble((sweep.id, "bold"), " ", counts(sweep.counts)))
-    if not (args.wait or args.follow):
-        return exits.OK
-    try:
-        return watch.wait_for_sweep(terminal, sweep)
-    finally:
-        terminal.give({"sweep": sweep.data})
+    return watch.wait_for_sweep(terminal, sweep) if args.wait or args.follow else exits.OK
 
 
 def pause(terminal: Terminal, args: Namespace) -> int:
@@ -90,10 +78,10 @@ def _change(
     for name in args.ids:
         kind_of(name, "schedule")
     client, done = Client(), []
+    terminal.give(lambda: {"schedules": done})
     for name in args.ids:
         schedule = client.get_schedule(name)
         act(schedule)
         done.append(schedule.data)
-        terminal.give({"schedules": done})
         terminal.say(Text.assemble((name, "bold"), f" {said}"))
     return exits.OK

@@ -30,7 +30,12 @@ exit codes:
 """
 
 
-CODES = {"service_unreachable": UNREACHABLE, "interrupted": INTERRUPTED}  # of errors
+CODES = {
+    "service_unreachable": UNREACHABLE,
+    "address_invalid": UNREACHABLE,
+    "answer_unexpected": UNREACHABLE,
+    "interrupted": INTERRUPTED,
+}  # of errors
 
 
 def interrupted(what: str = "What was submitted before goes on.") -> ExperimentError:

@@ -9,12 +9,13 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.text import Text
 
 from experiments.client import Client, Run
 from experiments.command import exits, watch
 from experiments.command.ids import kind_of
-from experiments.command.terminal import Terminal, clean, facts, state_text, table, text
+from experiments.command.terminal import WIDE, Terminal, clean, facts, state_text, table, text
 from experiments.command.values import read_secrets
 from experiments.errors import ExperimentError
 from experiments.report.words import literal, short
@@ -29,7 +30,8 @@ def compare(terminal: Terminal, args: Namespace) -> int:
     names = list(dict.fromkeys(args.runs))
     if args.sweep:
         kind_of(args.sweep, "sweep")
-        names += [run.id for run in client.runs(limit=MOST, sweep=args.sweep)]
+        # As they were submitted, the first axis changing slowest.
+        names += [run.id for run in reversed(client.runs(limit=MOST, sweep=args.sweep))]
     for name in names:
         kind_of(name, "run")
     if len(names) < 2 or (args.cells and len(names) != 2):
@@ -41,7 +43,7 @@ def compare(terminal: Terminal, args: Namespace) -> int:
     else:
         answer = client.compare(names)
         terminal.say(*_table(answer, terminal.out))
-    terminal.give(answer)
+    terminal.give(lambda: answer)
     return exits.OK
 
 
@@ -53,17 +55,13 @@ def verify(terminal: Terminal, args: Namespace) -> int:
         tolerance.setdefault(metric, {})[kind] = amount
     secrets = read_secrets(args.secrets)
     run = Client().run(args.run).verify(tolerance or None, secrets)
-    answer = {"run": run.data, "verdict": None}
-    terminal.give(answer)
+    terminal.give(lambda: {"run": run.data, "verdict": run.data["verdict"]})
     if args.no_wait:
         terminal.say(
             Text.assemble((run.id, "bold"), f" verifies {args.run}: ", state_text(run.state))
         )
         return exits.OK
-    try:
-        return _judge(terminal, run)
-    finally:
-        terminal.give({"run": run.data, "verdict": run.data["verdict"]})
+    return _judge(terminal, run)
 
 
 def _judge(terminal: Terminal, run: Run) -> int:
@@ -77,7 +75,7 @@ def _judge(terminal: Terminal, run: Run) -> int:
     if verdict is None:
         return code
     said = verdict["verdict"]
-    terminal.say(Text.assemble((said, VERDICTS.get(said, "bold")), " ", text(verdict["sentence"])))
+    terminal.say(Text.assemble((said, VERDICTS.get(said, "bold")), ". ", text(verdict["sentence"])))
     terminal.say(*_metrics(verdict["metrics"]), *_first(verdict.get("first")))
     return exits.DIVERGED if said == "DIVERGED" else exits.OK
 
@@ -98,7 +96,7 @@ def _table(answer: dict, out: Console) -> Iterator[RenderableType]:
     ]
     for run, state, values in rows:
         made.add_row(run, state, *values)
-    if out.measure(made).maximum <= out.width:
+    if Measurement.get(out, out.options.update(max_width=WIDE), made).maximum <= out.width:
         yield made
     else:
         for run, state, values in rows:

@@ -22,6 +22,13 @@ def seconds(text: str) -> int:
     return math.ceil(float(match[1]) * SECONDS[match[2]])
 
 
+def number(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or not 0 < int(text) < 100_000:
+        raise argparse.ArgumentTypeError("expected a whole number from 1 on")
+    return int(text)
+
+
 def percentage(text: str) -> tuple[str, str, float]:
     """Metric, "abs" or "rel", and amount of ``loss=0.01`` or ``loss=1%``."""
     name, equals, amount = text.rpartition("=")
@@ -110,4 +117,6 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sweep", metavar="ID")
     parser.add_argument("--schedule", metavar="ID")
     parser.add_argument("--text", metavar="WORDS", help="words of title, notebook, tags, people")
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument(
+        "--limit", type=number, default=20, metavar="N", help="how many (default: 20)"
+    )

@@ -139,8 +139,8 @@ def _add_looking(commands) -> None:
     )  # fmt: skip
     download.add_argument("--to", metavar="FOLDER", help="where to (default: the run's id)")
 
-    for name, what in (("sweeps", "sweeps"), ("schedules", "schedules")):
-        several = _command(commands, name, f"List {what}", "--owner team-apollo")
+    for name in ("sweeps", "schedules"):
+        several = _command(commands, name, f"List {name}", "--owner team-apollo")
         several.add_argument("--owner", metavar="ACCOUNT", help="whose: a login or team-NAME")
 
 

@@ -1,4 +1,4 @@
-"""``list``, ``show``, ``logs``, ``follow``, ``download``, ``sweeps`` and ``schedules``.
+"""``list``, ``show``, ``sweeps`` and ``schedules``.
 
 Invariant: nothing here changes anything in the lab.
 """
@@ -7,23 +7,29 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.text import Text
 
 from experiments.client import Client, Run, Schedule, Sweep
-from experiments.command import exits, watch
+from experiments.command import exits
 from experiments.command.ids import kind_of
-from experiments.command.summary import counts, metrics
-from experiments.command.terminal import Terminal, clean, facts, state_text, table, text, title
-from experiments.command.transcript import describe
-from experiments.command.words import cells, count, distance, in_zone, moment, place, took
+from experiments.command.summary import counts, metrics, standing
+from experiments.command.terminal import (
+    Terminal,
+    address,
+    facts,
+    state_text,
+    table,
+    text,
+    title,
+)
+from experiments.command.words import cells, clock, count, distance, in_zone, moment, place, took
+from experiments.errors import ExperimentError
 from experiments.report.words import duration, literal
 from experiments.states import State
 
-MIB = 1024**2
+GIB = 1024**3
 FILTERS = ("state", "owner", "author", "notebook", "tag", "sweep", "schedule", "text")
 NARROW, WIDE = 70, 100  # columns of a terminal
 
@@ -33,7 +39,7 @@ def list_(terminal: Terminal, args: Namespace) -> int:
     found = {name: getattr(args, name) for name in FILTERS}
     given = {name: value for name, value in found.items() if value is not None}
     runs = Client().runs(limit=args.limit, **given)
-    terminal.give({"runs": [run.data for run in runs]})
+    terminal.give(lambda: {"runs": [run.data for run in runs]})
     terminal.say(*_runs(terminal, runs))
     return exits.OK
 
@@ -43,65 +49,31 @@ def show(terminal: Terminal, args: Namespace) -> int:
     client, kind = Client(), kind_of(args.id)
     if kind == "run":
         run = client.run(args.id)
-        changes = run.changes()
-        terminal.give({"run": run.data, "changes": changes})
+        try:
+            changes = run.changes()
+        except ExperimentError as error:
+            if error.status != 404:
+                raise
+            changes = []  # an operator sees that a run is there, and not what was in it
+        terminal.give(lambda: {"run": run.data, "changes": changes})
         terminal.say(*_run(run), *_changes(changes))
     elif kind == "sweep":
         sweep = client.get_sweep(args.id)
         runs = client.runs(limit=sweep.members, sweep=sweep.id)
-        terminal.give({"sweep": sweep.data, "runs": [run.data for run in runs]})
+        terminal.give(lambda: {"sweep": sweep.data, "runs": [run.data for run in runs]})
         terminal.say(*_sweep(sweep), *_runs(terminal, runs))
     else:
         schedule = client.get_schedule(args.id)
         runs = client.runs(limit=10, schedule=schedule.id)
-        terminal.give({"schedule": schedule.data, "runs": [run.data for run in runs]})
+        terminal.give(lambda: {"schedule": schedule.data, "runs": [run.data for run in runs]})
         terminal.say(*_schedule(schedule), *_runs(terminal, runs))
-    return exits.OK
-
-
-def logs(terminal: Terminal, args: Namespace) -> int:
-    """What the container has said, as it is but for what a terminal would act on."""
-    said = Client().run(args.run).log()
-    terminal.give({"log": said})
-    if not terminal.json:
-        print(clean(said), end="" if said.endswith("\n") else "\n")
-    return exits.OK
-
-
-def follow(terminal: Terminal, args: Namespace) -> int:
-    """Watch until it has ended."""
-    client = Client()
-    if kind_of(args.id, "run", "sweep") == "run":
-        return watch.follow(terminal, client.run(args.id))
-    sweep = client.get_sweep(args.id)
-    try:
-        return watch.wait_for_sweep(terminal, sweep)
-    finally:
-        terminal.give({"event": "end", "data": sweep.data})
-
-
-def download(terminal: Terminal, args: Namespace) -> int:
-    """Copy files of a run, and say where they are."""
-    run = Client().run(args.run)
-    folder = Path(args.to or run.id)
-    columns = (TextColumn("copying"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=terminal.err, transient=True,
-                  disable=not terminal.err.is_terminal) as bar:  # fmt: skip
-        task = bar.add_task("", total=None)
-
-        def on_bytes(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total or None)
-
-        paths = run.download(folder, tuple(args.names), on_bytes)
-    terminal.give({"files": [str(path) for path in paths]})
-    terminal.say(text(f"{count(len(paths), 'file')} in {folder}"))
     return exits.OK
 
 
 def sweeps(terminal: Terminal, args: Namespace) -> int:
     """A line for each sweep."""
     found = Client().sweeps(owner=args.owner)
-    terminal.give({"sweeps": [sweep.data for sweep in found]})
+    terminal.give(lambda: {"sweeps": [sweep.data for sweep in found]})
     made = table("sweep", "title", "runs", "submitted")
     for sweep in found:
         data = sweep.data
@@ -115,7 +87,7 @@ def sweeps(terminal: Terminal, args: Namespace) -> int:
 def schedules(terminal: Terminal, args: Namespace) -> int:
     """A line for each schedule."""
     found = Client().schedules(owner=args.owner)
-    terminal.give({"schedules": [schedule.data for schedule in found]})
+    terminal.give(lambda: {"schedules": [schedule.data for schedule in found]})
     made = table("schedule", "title", "cron", "next")
     for schedule in found:
         data = schedule.data
@@ -154,9 +126,7 @@ def _row(data: dict) -> dict[str, Text]:
 
 def _run(run: Run) -> Iterator[RenderableType]:
     data, waiting = run.data, run.data["waiting"] or {}
-    state = describe({"state": run.state, "place": waiting.get("place"),
-                      "message": waiting.get("why") or data["message"]})  # fmt: skip
-    yield Text.assemble((run.id, "bold"), " ", state)
+    yield Text.assemble((run.id, "bold"), " ", standing(run))
     made = facts()
     rows = {
         "title": data["title"],
@@ -173,12 +143,12 @@ def _run(run: Run) -> Iterator[RenderableType]:
         "schedule": data["schedule_id"],
         "verifies": data["verify_of"],
         "verdict": _verdict(data),
-        "page": place(data["url"]),
     }
     for name, value in rows.items():
         if value:
             made.add_row(name, text(value))
     yield made
+    yield address(place(data["url"]))
     yield from _section("parameters", run.parameters)
     if run.metrics:
         yield Text("metrics", "bold")
@@ -198,13 +168,14 @@ def _changes(changes: Iterable[dict]) -> Iterator[RenderableType]:
     made = facts()
     for change in changes:
         detail = f": {change['detail']}" if change["detail"] else ""
-        made.add_row(moment(change["at"]), text(f"{change['what']} ({change['who']}){detail}"))
-    yield Text("history", "bold")
-    yield made
+        made.add_row(clock(change["at"]), text(f"{change['what']} ({change['who']}){detail}"))
+    if made.row_count:
+        yield Text("history", "bold")
+        yield made
 
 
 def _limits(data: dict) -> str:
-    said = [f"{data['cpus']:g} CPU", f"{data['memory_bytes'] / MIB / 1024:.3g} GB"]
+    said = [f"{data['cpus']:g} CPU", f"{data['memory_bytes'] / GIB:.3g} GB"]
     said += [count(data["gpus"], "GPU")] if data["gpus"] else []
     said += [f"at most {duration(data['time_limit_s'])}"]
     return ", ".join(said + (["network"] if data["network"] else []))
@@ -223,8 +194,8 @@ def _sweep(sweep: Sweep) -> Iterator[RenderableType]:
     made.add_row("of", text(data["author"]))
     made.add_row("submitted", moment(data["created_at"]))
     made.add_row("at once", str(data["max_running"]))
-    made.add_row("page", text(place(data["url"])))
     yield made
+    yield address(place(data["url"]))
     yield from _section("axes", data["spec"].get("axes", {}))
 
 
@@ -238,8 +209,8 @@ def _schedule(schedule: Schedule) -> Iterator[RenderableType]:
     made.add_row("if it overlaps", text(data["overlap"]))
     for number, time in enumerate(data["next"]):
         made.add_row("" if number else "next", in_zone(time, data["timezone"]))
-    made.add_row("page", text(place(data["url"])))
     yield made
+    yield address(place(data["url"]))
 
 
 def _next(data: dict) -> Text:

@@ -7,16 +7,14 @@ the notebook, the parameters, the secrets.
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import replace
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.text import Text
 
 from experiments.client import Client, Study, read_study
 from experiments.command import exits, watch
-from experiments.command.summary import counts
-from experiments.command.terminal import Terminal, state_text, text
-from experiments.command.transcript import describe
+from experiments.command.summary import counts, standing
+from experiments.command.terminal import Terminal, address, state_text, text
 from experiments.command.values import read_axes, read_members, read_secrets, read_values
 from experiments.command.words import in_zone, place
 from experiments.errors import ExperimentError
@@ -34,25 +32,15 @@ def submit(terminal: Terminal, args: Namespace) -> int:
     client = Client(owner=args.owner)
     study = hand_in(terminal, client, study)
     run = client.submit(study, values, again=args.again, **options)
-    answer = {"run": run.data, "created": not run.earlier, "same": _same(run.earlier)}
-    terminal.give(answer)
+    same = "inputs" if run.earlier else None
+    terminal.give(lambda: {"run": run.data, "created": not run.earlier, "same": same})
     if run.earlier:
         said = Text.assemble("The same has run before: ", (run.id, "bold"), " ")
         said.append_text(state_text(run.state)).append(". To run it anew: --again.")
         terminal.say(said)
     else:
-        terminal.say(Text.assemble((run.id, "bold"), " ", describe(_waiting(run.data))))
-    terminal.say(text(place(run.data["url"]), "dim"))
-    if args.follow:
-        if terminal.json:
-            terminal.line({"event": "submitted", "data": answer})
-        return watch.follow(terminal, run)
-    if args.wait:
-        try:
-            return watch.wait_for(terminal, run)
-        finally:
-            terminal.give(answer | {"run": run.data})
-    return exits.OK
+        terminal.say(Text.assemble((run.id, "bold"), " ", standing(run)))
+    return watch.stay(terminal, run, args)
 
 
 def sweep(terminal: Terminal, args: Namespace) -> int:
@@ -67,17 +55,12 @@ def sweep(terminal: Terminal, args: Namespace) -> int:
     client = Client(owner=args.owner)
     study = hand_in(terminal, client, study)
     made = client.sweep(study, spec, fixed, **options)
-    terminal.give({"sweep": made.data})
-    terminal.say(
-        Text.assemble((made.id, "bold"), f": {members} runs, ", counts(made.counts)),
-        text(place(made.data["url"]), "dim"),
-    )
-    if not args.wait:
-        return exits.OK
-    try:
+    terminal.give(lambda: {"sweep": made.data})
+    terminal.say(Text.assemble((made.id, "bold"), f" {members} runs: ", counts(made.counts)))
+    if args.wait:
         return watch.wait_for_sweep(terminal, made)
-    finally:
-        terminal.give({"sweep": made.data})
+    terminal.say(address(place(made.data["url"])))
+    return exits.OK
 
 
 def schedule(terminal: Terminal, args: Namespace) -> int:
@@ -87,14 +70,14 @@ def schedule(terminal: Terminal, args: Namespace) -> int:
     rules = {name: getattr(args, name) for name in ("timezone", "missed", "overlap")}
     options = _options(args, study) | {k: v for k, v in rules.items() if v is not None}
     client = Client(owner=args.owner)
-    client.next_times(args.cron, args.timezone)  # before a folder is sent in vain
+    client.next_times(args.cron, args.timezone)  # refused before a folder is sent in vain
     study = hand_in(terminal, client, study)
     made = client.schedule(study, args.cron, values, **options)
-    terminal.give({"schedule": made.data})
+    terminal.give(lambda: {"schedule": made.data})
     zone = made.data["timezone"]
     terminal.say(Text.assemble((made.id, "bold"), f" runs next, by the clock of {zone}:"))
     terminal.say(*(text(f"  {in_zone(time, zone)}") for time in made.data["next"]))
-    terminal.say(text(place(made.data["url"]), "dim"))
+    terminal.say(address(place(made.data["url"])))
     return exits.OK
 
 
@@ -111,8 +94,7 @@ def hand_in(terminal: Terminal, client: Client, study: Study) -> Study:
         study = client.hand_in(study, count)
     for note in study.notes:
         terminal.note(text(note, "yellow"))
-    # They have been shown: nobody else has to warn of them.
-    return replace(study, notes=())
+    return study
 
 
 def _options(args: Namespace, study: Study) -> dict:
@@ -140,12 +122,3 @@ def _spec(args: Namespace, study: Study, fixed: dict) -> dict:
     if args.random is None:
         return {"kind": "grid", "axes": axes}
     return {"kind": "random", "axes": axes, "count": args.random, "seed": args.seed or 0}
-
-
-def _same(earlier: bool) -> str | None:
-    return "inputs" if earlier else None
-
-
-def _waiting(data: dict) -> dict:
-    waiting = data["waiting"] or {}
-    return {"state": data["state"], "place": waiting.get("place"), "message": waiting.get("why")}

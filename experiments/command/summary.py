@@ -1,6 +1,6 @@
-"""How a run or a sweep ended, in a few lines.
+"""How a run or a sweep stands or ended, in a few lines.
 
-Invariant: the first line has the id and the outcome.
+Invariant: the first line of an ending has the id and the outcome.
 """
 
 from __future__ import annotations
@@ -11,10 +11,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from experiments.client import Run, Sweep
-from experiments.command.terminal import facts, state_text, text
+from experiments.command.terminal import address, facts, state_text, text
+from experiments.command.transcript import describe
 from experiments.command.words import place, took
 from experiments.report.words import short
 from experiments.states import State
+
+
+def standing(run: Run) -> Text:
+    """The state of a run, and why it waits or ended so."""
+    waiting = run.data["waiting"] or {}
+    why = waiting.get("why") or run.data["message"]
+    return describe({"state": run.state, "place": waiting.get("place"), "message": why})
 
 
 def ending(run: Run) -> Iterator[RenderableType]:
@@ -27,7 +35,7 @@ def ending(run: Run) -> Iterator[RenderableType]:
     if data["message"]:
         yield text(data["message"])
     yield from metrics(run.metrics)
-    yield text(place(data["url"]), "dim")
+    yield address(place(data["url"]))
 
 
 def metrics(values: Mapping) -> Iterator[RenderableType]:
@@ -46,7 +54,7 @@ def sweep_ending(sweep: Sweep) -> Iterator[RenderableType]:
         yield text(f"Compare them: experiments compare --sweep {sweep.id}", "dim")
     if sweep.done == sweep.members > sweep.counts.get(State.SUCCEEDED, 0):
         yield text(f"Run the others again: experiments retry {sweep.id}", "dim")
-    yield text(place(sweep.data["url"]), "dim")
+    yield address(place(sweep.data["url"]))
 
 
 def counts(numbers: Mapping[str, int]) -> Text:

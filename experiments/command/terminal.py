@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TextIO
 
 from rich.console import Console, RenderableType
@@ -53,21 +55,27 @@ class Terminal:
     def __init__(self, *, as_json: bool) -> None:
         self.json = as_json
         self.out, self.err = console(sys.stdout), console(sys.stderr)
-        self._document: dict = {}
+        self.document: Callable[[], dict] = dict
 
     def say(self, *lines: RenderableType) -> None:
         """Show people an answer."""
-        if not self.json:
+        if self.json:
+            return
+        with nullcontext() if self.out.is_terminal else self.out.capture() as drawn:
             for line in lines:
-                self.out.print(line)
+                whole = isinstance(line, Text) and line.overflow == "ignore"
+                self.out.print(line, soft_wrap=whole)
+        if drawn and (said := drawn.get()):
+            rows = said.removesuffix("\n").split("\n")
+            print("\n".join(row.rstrip() for row in rows))  # tables fill their last column up
 
     def note(self, line: RenderableType) -> None:
         """Show people what is not the answer: progress, what was left out."""
         self.err.print(line)
 
-    def give(self, document: dict) -> None:
-        """Have this printed as the JSON document at the end, in place of an earlier one."""
-        self._document = document
+    def give(self, document: Callable[[], dict]) -> None:
+        """Have this printed, as it is at the end, as the JSON document."""
+        self.document = document
 
     def line(self, document: dict) -> None:
         """Print a document on a line of its own, now."""
@@ -76,7 +84,7 @@ class Terminal:
     def finish(self, error: dict | None = None) -> None:
         """Print the JSON document, with the error that ended the command if one did."""
         if self.json:
-            self.line(self._document | (error or {}))
+            self.line(self.document() | (error or {}))
 
 
 def clean(value: object) -> str:
@@ -87,6 +95,11 @@ def clean(value: object) -> str:
 def text(value: object, style: str = "") -> Text:
     """One line, or more, of text from elsewhere."""
     return Text(clean(value), style)
+
+
+def address(url: str) -> Text:
+    """A page's address, which is never broken: it would be no link any more."""
+    return Text(clean(url), "dim", no_wrap=True, overflow="ignore")
 
 
 def state_text(state: str, more: str = "") -> Text:

@@ -6,14 +6,16 @@ line that rewrites itself, and of a display that changes in its place, the last 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.text import Text
 
 from experiments.client.events import Event
 from experiments.command.terminal import state_text, text
+from experiments.states import ENDED
 
 HEADING = 60  # characters of a cell's source
+LINE = 64 * 1024  # characters of a line that does not end
 
 
 class Transcript:
@@ -28,12 +30,24 @@ class Transcript:
         self._shown: dict[int, str] = {}  # displays of the cell, by their place in it
         self._changed: dict[int, str] = {}
         self._said: Text | None = None
+        self._takes: dict[str, Callable[[dict], Iterator[Text]]] = {
+            "state": self._state,
+            "run_started": self._run_started,
+            "cell_started": self._cell_started,
+            "output": self._output,
+            "output_cleared": self._output_cleared,
+            "cell_ended": self._cell_ended,
+            "run_ended": self._run_ended,
+        }
 
-    def lines(self, event: Event) -> Iterator[Text]:
-        """The lines that an event adds."""
-        take = getattr(self, f"_{event.name}", None)
-        if take is not None:
-            yield from take(event.data)
+    def lines(self, event: Event) -> list[Text]:
+        """The lines that an event adds; none for one that is of no known form."""
+        take = self._takes.get(event.name)
+        try:
+            return list(take(event.data)) if take else []
+        # A notebook can write what it likes into the log of its run.
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return []
 
     def _state(self, data: dict) -> Iterator[Text]:
         said = describe(data)
@@ -41,10 +55,11 @@ class Transcript:
         if said != self._said:
             self._said, self.state = said, data["state"]
             yield from self._flush()
-            yield said
+            if data["state"] not in ENDED:  # how it ended is told when all is told
+                yield said
 
     def _run_started(self, data: dict) -> Iterator[Text]:
-        self.total, self.done, self._started = data["cells"], 0, 0
+        self.total, self.done, self._started = int(data["cells"]), 0, 0
         yield from self._flush()
 
     def _cell_started(self, data: dict) -> Iterator[Text]:
@@ -58,8 +73,10 @@ class Transcript:
         kind = output["output_type"]
         if kind == "stream":
             *whole, rest = (self._rest + _joined(output["text"])).split("\n")
-            self._rest = rest.rpartition("\r")[2] or rest
+            self._rest = _last(rest)
             yield from (_line(line) for line in whole)
+            if len(self._rest) > LINE:
+                yield from self._flush_line()
             return
         yield from self._flush_line()
         if kind == "error":
@@ -109,9 +126,15 @@ def describe(data: dict) -> Text:
     return said
 
 
+def _last(line: str) -> str:
+    """A line that has not ended, without what it has overwritten."""
+    bare = line.rstrip("\r")
+    return bare.rpartition("\r")[2] + line[len(bare) :][:1]
+
+
 def _line(line: str) -> Text:
-    """A line as it stands when it has ended: behind the last carriage return."""
-    return text(line.rstrip("\r").rpartition("\r")[2])
+    """A line as it stands when it has ended."""
+    return text(_last(line).rstrip("\r"))
 
 
 def _joined(value: str | list[str]) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from experiments.errors import ExperimentError
-from experiments.parameters import Parameter, find_parameter, parse_text
+from experiments.parameters import Parameter, check_secrets, find_parameter, parse_text
 
 LIST_BYTES = 1_000_000
 
@@ -51,8 +51,8 @@ def read_members(file: str, parameters: Parameters) -> list[dict]:
     return _from_csv(file, text, parameters) if path.suffix == ".csv" else _from_json(file, text)
 
 
-def read_secrets(names: Iterable[str], parameters: Parameters = ()) -> dict[str, str]:
-    """The secrets that are named, and those without which the notebook cannot run."""
+def read_secrets(names: Iterable[str], parameters: Parameters | None = None) -> dict[str, str]:
+    """The secrets that are named, and those without which a notebook with these cannot run."""
     wanted = list(names)
     if wrong := [name for name in wanted if not name.isidentifier()]:
         # What was written behind "=" is not repeated.
@@ -61,10 +61,10 @@ def read_secrets(names: Iterable[str], parameters: Parameters = ()) -> dict[str,
             f"A secret's value does not belong on the command line, where others can see it: "
             f"write --secret {said if said.isidentifier() else 'NAME'}."
         )
-    for name in wanted:
-        if parameters:
-            find_parameter(parameters, name)
-    wanted += [p.name for p in parameters if p.kind.name == "secret" and p.required]
+    if parameters is not None:
+        for name in wanted:  # nobody is asked for what is none
+            check_secrets((find_parameter(parameters, name),), {name: ""})
+        wanted += [p.name for p in parameters if p.kind.name == "secret" and p.required]
     return {name: _secret(name) for name in dict.fromkeys(wanted)}
 
 

@@ -39,6 +39,11 @@ def distance(iso: str) -> str:
     return f"{span(-seconds)} ago" if seconds <= 0 else f"in {span(seconds)}"
 
 
+def clock(iso: str) -> str:
+    """A time on this machine's clock, to the second."""
+    return f"{datetime.fromisoformat(iso).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
 def in_zone(iso: str, zone: str) -> str:
     """A time on the clock of a time zone: Tue 2026-11-24 02:00."""
     return f"{datetime.fromisoformat(iso).astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M}"
@@ -54,8 +59,8 @@ def took(run: dict) -> str:
 
 
 def cells(run: dict) -> str:
-    """How far a run is: 3/12 cells."""
-    return f"{run['cells_done']}/{run['cells_total']} cells" if run["cells_total"] else ""
+    """How many of a run's cells are done: 3/12."""
+    return f"{run['cells_done']}/{run['cells_total']}" if run["cells_total"] else ""
 
 
 def place(url: str) -> str:

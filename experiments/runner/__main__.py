@@ -1,7 +1,7 @@
 """``python -m experiments.runner ORDER``: run the notebook that an order names.
 
 Exit code: 0 succeeded, 1 failed, 2 cancelled, 3 timed out, 4 no notebook that can be run; any
-other means that the runner itself failed and left no ``result.json``.
+other means that the runner itself failed, and said so in the container's log.
 
 The kernel starts before most of the runner is imported: it needs a third of a second for itself.
 """
@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from cohort.workspace.deferred import defer
@@ -28,6 +29,8 @@ DEFERRED = (
     "click",  # [18] papermill's command line
     "rfc3986_validator",  # [14]
 )
+# EX_SOFTWARE of sysexits.h; Python's own 1 would be a notebook that failed.
+RUNNER_FAILED = 70
 
 
 def main(path: Path, limits: Limits) -> int:
@@ -61,4 +64,9 @@ if __name__ == "__main__":
     its_limits.catch_sigterm()
     # Modules are no garbage: the collector would look at them again and again. [45]
     gc.disable()
-    sys.exit(main(Path(sys.argv[1]), its_limits))
+    try:
+        code = main(Path(sys.argv[1]), its_limits)
+    except Exception:
+        traceback.print_exc()
+        code = RUNNER_FAILED
+    sys.exit(code)

@@ -11,13 +11,16 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from experiments.runner.outcome import is_disk_full
 from experiments.runner.scrub import Scrubber
 
 MOST_FILES = 2000
 MOST_BYTES = 2 * 1024**3
 DEEPEST = 16
 PIECE_BYTES = 1024**2
+# Of what is left out, so many are named, in so many characters.
 NAMED = 100
+LONGEST_NAME = 200
 
 
 class Artefacts:
@@ -42,7 +45,7 @@ class Artefacts:
         """Files below the folder, by relative path, opened; links are none."""
         if not source.is_dir() or source.is_symlink():
             return
-        for folder, below, names, handle in os.fwalk(source, follow_symlinks=False):
+        for folder, below, names, handle in os.fwalk(source, onerror=self._closed):
             path = Path(folder).relative_to(source)
             if len(path.parts) >= DEEPEST:
                 below.clear()
@@ -68,18 +71,24 @@ class Artefacts:
             return "the run had to stop"
         if not self._files or facts.st_size > self._bytes:
             return f"more than {MOST_FILES} files or {MOST_BYTES // 1024**3} GB"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._files -= 1
+        return self._write(file, target)
+
+    def _write(self, file: int, target: Path) -> str | None:
+        """Write a copy of an open file; why there is none."""
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with open(target, "xb") as copy:
                 whole = self._copy_bytes(file, copy.write)
-        except OSError:
+        except OSError as error:
+            if not is_disk_full(error):
+                return error.strerror or "it could not be written"
             target.unlink(missing_ok=True)
             raise
-        if not whole:
-            target.unlink()
-            return "holds a secret, or grew while it was copied"
-        self._files -= 1
-        return None
+        if whole:
+            return None
+        target.unlink()
+        return "holds a secret, or grew while it was copied"
 
     def _copy_bytes(self, file: int, write: Callable[[bytes], object]) -> bool:
         """False, in the middle of it, at a secret or at the cap."""
@@ -96,6 +105,10 @@ class Artefacts:
             write(piece)
         return True
 
+    def _closed(self, error: OSError) -> None:
+        self._leave_out(Path(os.fsdecode(error.filename)), "not a folder that can be read")
+
     def _leave_out(self, path: Path, why: str) -> None:
         if len(self.left_out) < NAMED:
-            self.left_out.append({"path": self._scrubber.text(str(path)), "why": why})
+            name = self._scrubber.text(str(path))[:LONGEST_NAME]
+            self.left_out.append({"path": name, "why": why})

@@ -132,10 +132,7 @@ class Channels:
             return Message(shell, "unreadable", "", {}, None, size)
 
     def _read_said(self) -> bytes:
-        try:
-            data = os.read(self._said, 65536)
-        except BlockingIOError:
-            return b""
+        data = os.read(self._said, 65536)
         if not data:
             self._poller.unregister(self._said)
         return data

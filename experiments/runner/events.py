@@ -62,7 +62,7 @@ def parts(output: dict) -> list[dict]:
     """An output as the log has it: a stream's text in several parts, other long texts cut."""
     kind = output["output_type"]
     if kind == "stream":
-        text = output["text"] if isinstance(output["text"], str) else "".join(output["text"])
+        text = output["text"]
         # A character has four bytes at most.
         step = LONGEST_BYTES if text.isascii() else LONGEST_BYTES // 4
         return [{**output, "text": text[i : i + step]} for i in range(0, len(text), step)]

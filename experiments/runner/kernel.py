@@ -48,7 +48,7 @@ def find_kernel(name: str) -> KernelSpec:
     """The kernel of this name where Jupyter looks for kernels; ends the run if there is none."""
     from jupyter_core.paths import jupyter_path  # noqa: PLC0415
 
-    if re.fullmatch(r"[a-zA-Z0-9._-]+", name):
+    if re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9._-]*", name):
         for folder in (Path(path) / name for path in jupyter_path("kernels")):
             with contextlib.suppress(OSError, ValueError, KeyError):
                 said = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
@@ -82,7 +82,6 @@ class KernelProcess:
         connection_file.write_text(json.dumps(self.connection))
         # What the kernel's processes write past the notebook, to descriptors 1 and 2.
         self.said, write_end = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(self.said, False)
         self._process = subprocess.Popen(
             _command(spec, connection_file),
             cwd=cwd,

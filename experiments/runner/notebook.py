@@ -5,6 +5,7 @@ Invariant: whoever reads the saved file finds a whole notebook, whatever happens
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import time
@@ -42,6 +43,8 @@ def read_notebook(path: Path) -> NotebookNode:
                 raise ValueError(f"a cell is of the type {cell.cell_type!r}")
             if not isinstance(cell.source, str):
                 raise ValueError("the source of a cell is no text")
+        if not isinstance(nb.metadata.papermill, dict):
+            raise ValueError("its metadata of papermill's is none")
         nb.metadata.pop("cohort", None)
     # nbformat raises whatever a file that is no notebook makes Python raise.
     except Exception as error:
@@ -102,7 +105,7 @@ def label(nb: NotebookNode, ending: Ending) -> None:
         "cell": ending.cell,
     }
     if ending.reason:
-        text = f"**The run ended here: {ending.reason}.** {ending.message}"
+        text = f"**The run ended here: {ending.reason}.** {html.escape(ending.message)}"
         note = nbformat.v4.new_markdown_cell(f'<a id="cohort-run-ended"></a>{text}')
         # papermill takes cells with this tag out again when the notebook is run once more.
         note.metadata.tags = [ERROR_MARKER_TAG]

@@ -107,10 +107,10 @@ def reason_of_error(ename: str, evalue: str, oom_kills: int) -> Reason:
 
 
 def of_death(exit_code: int | None, cell: int | None, oom_kills: int) -> Ending:
-    """A kernel whose process ended by itself."""
+    """A kernel whose process ended by itself, or that does not answer: ``exit_code`` is None."""
     if oom_kills:
         return ended(Reason.HOST_MEMORY, cell).ending
-    how = f"exit code {exit_code}"
+    how = "it never answered" if exit_code is None else f"exit code {exit_code}"
     if exit_code is not None and exit_code < 0:
         how = signal.strsignal(-exit_code) or f"signal {-exit_code}"
     words = WORDS[Reason.KERNEL_DIED].rstrip(".")

@@ -79,12 +79,12 @@ class Run:
     def _prepare(self, kernel: KernelProcess, channels: Channels, requests: Requests) -> None:
         nb = notebook.inject(notebook.read_notebook(self._order.notebook), self._order, kernel.spec)
         sources = [cell.source for cell in nb.cells]
+        place = find_first_tagged_cell_index(nb, "injected-parameters")
         notebook.scrub(nb, self._scrubber)
         self._nb, self._total = nb, len(to_run(nb))
         self._outputs = Outputs(nb, self._log, self._scrubber, channels)
         self._cells = Cells(sources, requests, self._outputs, self._log)
         if self._order.secrets:
-            place = find_first_tagged_cell_index(nb, "injected-parameters")
             self._cells.after[place] = notebook.secret_code(self._order, kernel.spec)
         self._log.add("run_started", cells=self._total)
 
@@ -129,6 +129,6 @@ class Run:
             "cells_done": self._cells.done if self._cells else 0,
             "metrics": self._outputs.metrics.values if self._outputs else {},
             "environment": self._environment.facts(),
-            "seed": seed if isinstance(seed, int) else None,
+            "seed": seed if type(seed) is int else None,
             "left_out": artefacts.left_out,
         }

@@ -4,7 +4,8 @@ Invariant: this module alone decides; what somebody may not see is, to them, not
 
 A run belongs to its owner, a team's account or a person's. Its members use it; mentors of the
 team and all instructors see it; operators see that it is there, what it takes and how it ended,
-and can stop it, but read nothing that it holds.
+and can stop it, but read nothing that it holds. The report of a run that was published is read
+by the whole lab.
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ def may_see(caller: Caller, thing: Owned) -> bool:
 def may_read(caller: Caller, thing: Owned) -> bool:
     """Whether they may read what it holds: notebook, report, outputs, parameters' values."""
     return may_use(caller, thing) or thing.owner in caller.advised or caller.role == "instructor"
+
+
+def may_read_published(caller: Caller | None, run: Run, *, guests: bool = False) -> bool:
+    """Whether they may read its report and its metrics, and no more of it, once it is published.
+
+    Whoever is logged in may, of other teams too; nobody in particular (no caller) only where the
+    lab lets ``guests`` in.
+    """
+    shown = run.published_at is not None and run.removed_at is None
+    return shown and (caller is not None or guests)
 
 
 def may_cancel(caller: Caller, thing: Owned) -> bool:

@@ -16,6 +16,7 @@ from cohort.errors import CohortError, Refusal
 from cohort.service.session import LoginNeededError
 from experiments.service import api, pages
 from experiments.service.context import Context
+from experiments.service.limits import BodyLimit
 from experiments.service.loops import make_loops
 from experiments.service.pages import look
 
@@ -23,6 +24,12 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/services/experiments"
 WRONG = "Something went wrong here. Try again; if it goes on, tell the lab's operator."
+
+KNOWN = {
+    400: ("request_invalid", "The body of the request cannot be read as what it should be."),
+    404: ("not_found", "There is nothing here."),
+    405: ("method_not_allowed", "That cannot be done at this address."),
+}
 
 
 def create_app(context: Context) -> FastAPI:
@@ -50,6 +57,7 @@ def create_app(context: Context) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = context
+    app.add_middleware(BodyLimit)
     for route in context.sessions.routes():
         app.add_route(PREFIX + route.path, route.endpoint, include_in_schema=False)
     app.add_route(f"{PREFIX}/health", lambda _: PlainTextResponse("ok"), include_in_schema=False)
@@ -79,9 +87,11 @@ def _answer_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
-        sentence = "There is nothing here." if error.status_code == 404 else str(error.detail)
-        return await refuse(request, Refusal(sentence, code=code, status=error.status_code))
+        other = ("request_too_large" if error.status_code == 413 else "refused", f"{error.detail}.")
+        code, sentence = KNOWN.get(error.status_code, other)
+        answer = await refuse(request, Refusal(sentence, code=code, status=error.status_code))
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(CohortError)
     async def trouble(request: Request, error: CohortError) -> Response:

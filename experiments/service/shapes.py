@@ -7,7 +7,7 @@ wrote into it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -135,15 +135,19 @@ class SweepShape(BaseModel):
 
 
 def sweep_shape(session: Session, sweep: Sweep, caller: Caller) -> SweepShape:
-    """A sweep for a caller who may read it."""
+    """A sweep for a caller who may read it, or stop it at least."""
     counts = progress(session, sweep)
     open_ = counts[State.WAITING] + counts[State.STARTING] + counts[State.RUNNING]
     missing = counts.total() - open_ - counts[State.SUCCEEDED]
     mine = access.may_use(caller, sweep)
-    may = (["cancel"] if mine and open_ else []) + (["missing"] if mine and missing else [])
+    stops = access.may_cancel(caller, sweep)
+    may = (["cancel"] if stops and open_ else []) + (["missing"] if mine and missing else [])
+    written = {"title": sweep.title, "notebook": sweep.request["notebook"], "spec": sweep.spec}
+    if not access.may_read(caller, sweep):
+        written = {"title": "", "notebook": "", "spec": {}}
     return SweepShape(
+        **written,
         id=sweep.id, owner=sweep.owner, owner_title=people(sweep.owner), author=sweep.author,
-        title=sweep.title, notebook=sweep.request["notebook"], spec=sweep.spec,
         max_running=sweep.max_running, created_at=sweep.created_at,
         counts={str(state): number for state, number in counts.items()},
         members=counts.total(), may=may, url=f"{PREFIX}/sweeps/{sweep.id}",
@@ -177,7 +181,7 @@ def schedule_shape(schedule: Schedule, caller: Caller, now: datetime) -> Schedul
     """A schedule for a caller who may read it."""
     names = ("id", "owner", "author", "title", "request", "cron", "timezone", "missed", "overlap",
              "paused", "created_at", "last_at", "next_at")  # fmt: skip
-    times = [] if schedule.paused else next_times(schedule.cron, schedule.timezone, now)
+    times = [] if schedule.paused else times_of(schedule.cron, schedule.timezone, now)
     return ScheduleShape(
         **{name: getattr(schedule, name) for name in names},
         owner_title=people(schedule.owner),
@@ -188,6 +192,11 @@ def schedule_shape(schedule: Schedule, caller: Caller, now: datetime) -> Schedul
         else [],
         url=f"{PREFIX}/schedules/{schedule.id}",
     )
+
+
+def times_of(cron: str, timezone: str, now: datetime) -> list[datetime]:
+    """The next times of a cron expression, in UTC as all times of the API."""
+    return [time.astimezone(UTC) for time in next_times(cron, timezone, now)]
 
 
 class ParameterShape(BaseModel):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from experiments.errors import ExperimentError
 from experiments.parameter_cell import Parameter, read_parameters
 from experiments.parameters import check_secrets, check_values
 from experiments.queue import Origin, check_snapshot, find_same, fingerprint_of, run_of_key, submit
-from experiments.requests import Notify, RunRequest, ScheduleRequest, SweepRequest
+from experiments.requests import RunRequest, ScheduleRequest, SweepRequest, parse
 from experiments.schedules import create
 from experiments.search import tags_of
 from experiments.service.context import Context
@@ -50,14 +51,17 @@ def submit_run(
     """A run, and ``"key"`` or ``"inputs"`` if it is an earlier one that is the same."""
     check_snapshot(session, request.snapshot, origin.owner)
     request = checked(context, request)
-    key = request.idempotency_key
-    known = run_of_key(session, origin.owner, key) is not None
+    known = run_of_key(session, origin.owner, request.idempotency_key)
     if not (again or known or request.secrets):
         digest = context.offer.image(request.image)[1]
         same = find_same(session, origin.owner, fingerprint_of(request, digest))
         if same is not None:
             return same, "inputs"
-    return submit(session, request, origin, context.offer), "key" if known else None
+    # Of several that come at once with one key, each finds none, and one makes the run.
+    made: list[object] = []
+    event.listen(session, "pending_to_persistent", lambda _, row: made.append(row))
+    run = submit(session, request, origin, context.offer)
+    return run, None if run in made else "key"
 
 
 def submit_members(
@@ -82,14 +86,15 @@ def create_schedule(
 
 
 def request_of(run: Run, tags: tuple[str, ...], secrets: dict[str, str], image: str) -> RunRequest:
-    """The request that an earlier run came of, to be made again."""
-    return RunRequest(
-        notebook=run.notebook, snapshot=run.snapshot, title=run.title, parameters=run.parameters,
-        secrets=secrets, tags=tags, cpus=run.cpus, memory=f"{-(-run.memory_bytes // MIB)}M",
-        gpus=run.gpus, time_limit_s=run.time_limit_s, cell_limit_s=run.cell_limit_s,
-        kernel=run.kernel, image=image, network=run.network, max_attempts=run.max_attempts,
-        notify=Notify(**(run.notify or {})),
-    )  # fmt: skip
+    """The request that an earlier run came of, to be made again; raises `ExperimentError`."""
+    return parse(RunRequest, {
+        "notebook": run.notebook, "snapshot": run.snapshot, "title": run.title,
+        "parameters": run.parameters, "secrets": secrets, "tags": tags, "cpus": run.cpus,
+        "memory": f"{-(-run.memory_bytes // MIB)}M", "gpus": run.gpus,
+        "time_limit_s": run.time_limit_s, "cell_limit_s": run.cell_limit_s, "kernel": run.kernel,
+        "image": image, "network": run.network, "max_attempts": run.max_attempts,
+        "notify": run.notify or {},
+    })  # fmt: skip
 
 
 def repeat(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 import tarfile
@@ -22,7 +23,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cohort.database import Base, ensure_schema, open_database
+from cohort.database import ensure_schema, open_database
 from cohort.engine import Engine
 from cohort.engine_docker import DockerEngine
 from cohort.gpus import GpuLedger
@@ -35,11 +36,12 @@ from experiments.queue import Origin, submit
 from experiments.requests import RunRequest
 from experiments.seal import Seal
 from experiments.snapshots import SnapshotStore
-from experiments.states import ENDED
+from experiments.states import ACTIVE, ENDED
 from experiments.supervisor import Supervisor
 from experiments.tables import Run, RunChange, Snapshot
 from tests.labs import ROOT, docker, eventually
 
+CAMPAIGN = bool(os.environ.get("COHORT_CAMPAIGN"))
 KEY = "5e" * 32
 OWNER = Origin(owner="team-apollo", author="ada")
 
@@ -95,7 +97,6 @@ class House:
         (self.data / "scenarios").mkdir(exist_ok=True)
         self.database = open_database(description["url"])
         ensure_schema(self.database)
-        Base.metadata.create_all(self.database)
         self.ledger = GpuLedger(self.database, description.get("devices", []))
         self.snapshots = SnapshotStore(self.data / "runs")
         self.reported: Counter[str] = Counter()
@@ -204,6 +205,12 @@ class House:
         """How many changes of state all runs went through."""
         with Session(self.database) as session:
             return session.scalar(select(func.count()).select_from(RunChange))
+
+    def active(self) -> int:
+        """How many runs are starting or running, at one moment."""
+        with Session(self.database) as session:
+            found = select(func.count()).select_from(Run).where(Run.state.in_(ACTIVE))
+            return session.scalar(found)
 
     def reaches(self, run_id: str, state: str, within: float = 30) -> Run:
         """Wait until a run is in a state, and return its row."""

@@ -43,7 +43,7 @@ def test_states_change_along_the_way_only(desk):
 
 def test_a_life(desk, clock):
     hook = "https://example.org/h"
-    run_id = desk.submit(secrets={"key": "x"}, notify={"webhook": hook, "email": "a@b.org"})
+    run_id = desk.submit(secrets={"key": "wxyz"}, notify={"webhook": hook, "email": "a@b.org"})
     clock.later(seconds=5)
     desk.move(run_id, State.STARTING)
     run = desk.run(run_id)
@@ -93,7 +93,7 @@ def fail(desk: Desk, run_id: str, reason: Reason) -> State:
 
 @pytest.mark.parametrize("reason", list(RETRY))
 def test_failures_of_the_lab_are_tried_again(desk, reason):
-    run_id = desk.submit(max_attempts=4, secrets={"key": "x"})
+    run_id = desk.submit(max_attempts=4, secrets={"key": "wxyz"})
     for number, seconds in enumerate(RETRY[reason], 1):
         desk.move(run_id, State.STARTING, State.RUNNING)
         desk.alter(run_id, devices=["d"], container="c", cells_done=3, cells_total=9)

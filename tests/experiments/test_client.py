@@ -213,11 +213,18 @@ def test_a_service_that_comes_back_is_waited_for(service, client):
     assert len(service.bodies("GET /me")) == 4
 
 
-@pytest.mark.parametrize("address", ["", "nonsense", "ftp://x", "http://[::1"])
+@pytest.mark.parametrize("address", ["", "nonsense", "ftp://x", "http://[::1", "http://\n"])
 def test_an_address_that_is_none(monkeypatch, address):
     monkeypatch.delenv("COHORT_EXPERIMENTS_URL", raising=False)
     with pytest.raises(ExperimentError, match="COHORT_EXPERIMENTS_URL"):
         Client(address, "t", patience_s=0.1).runs()
+
+
+@pytest.mark.parametrize("token", ["hunter2\n", "hunter2é", "hunter2 訓"])
+def test_a_token_that_is_none_is_not_shown(server, token):
+    with pytest.raises(ExperimentError, match="JUPYTERHUB_API_TOKEN") as caught:
+        Client(server[1], token).runs()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_broken_stream_is_taken_up_where_it_broke(service, client, monkeypatch):
@@ -231,6 +238,13 @@ def test_a_broken_stream_is_taken_up_where_it_broke(service, client, monkeypatch
     assert [event.data["n"] for event in events] == list(range(7))
     assert {event.data["text"] for event in events} == {"é\u2028x"}
     assert followed.state == "succeeded"
+
+
+def test_a_stream_that_is_none(service, client):
+    run = service.add_run()
+    service.instead = {f"GET /runs/{run['id']}/events": [HTMLResponse("<h1>hello</h1>")]}
+    with pytest.raises(ExperimentError, match="not the experiments service"):
+        list(client.run(run["id"]).follow())
 
 
 def test_a_stream_of_a_run_that_is_not_there(service, client):

@@ -30,6 +30,7 @@ AGREEING = [
     (1, said("failed", Reason.USER_ERROR), State.FAILED, Reason.USER_ERROR),
     (1, said("failed", Reason.GPU_MEMORY), State.FAILED, Reason.GPU_MEMORY),
     (1, said("failed", Reason.HOST_MEMORY), State.FAILED, Reason.HOST_MEMORY),
+    (1, said("failed", Reason.DISK_LIMIT), State.FAILED, Reason.DISK_LIMIT),
     (1, said("failed", Reason.KERNEL_DIED), State.FAILED, Reason.KERNEL_DIED),
     (3, said("timed out", Reason.TIME_LIMIT), State.TIMED_OUT, Reason.TIME_LIMIT),
     (3, said("timed out", Reason.CELL_LIMIT), State.TIMED_OUT, Reason.CELL_LIMIT),

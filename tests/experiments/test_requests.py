@@ -88,6 +88,7 @@ def test_a_whole_request():
         ("parameters", [1]),
         ("parameters", {f"p{i}": "x" * 200 for i in range(400)}),
         ("secrets", {f"s{i}": "x" * 8000 for i in range(3)}),
+        ("secrets", {"key": "hunter2", "Key": "hunter3"}),
         ("notebok", "work.ipynb"),
     ],
 )  # fmt: skip

@@ -149,6 +149,11 @@ def test_a_kernel_that_does_not_start_has_died(tmp_path):
         ("[" * 100_000, {}, "a.ipynb cannot be read as a notebook: "),
         ('{"nbformat": 4, "nbformat_minor": 5}', {}, "a.ipynb cannot be read as a notebook: "),
         (
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {"papermill": 5}, "cells": []}',
+            {},
+            "a.ipynb cannot be read as a notebook: ",
+        ),
+        (
             '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code",'
             ' "id": "a", "metadata": {}, "outputs": [], "source": 3}]}',
             {},
@@ -160,6 +165,12 @@ def test_what_is_no_notebook_is_refused(tmp_path, nb, order, message):
     one = run(tmp_path, nb, **order)
     assert ending(one) == (4, "failed", "bad notebook", None), one.said
     assert one.result["message"].startswith(message)
+
+
+def test_a_runner_that_fails_itself_says_so_with_a_code_of_its_own(tmp_path):
+    one = run(tmp_path, notebook("1"), command=("python", "-m", "experiments.runner", "/none"))
+    assert one.exit_code == 70
+    assert "FileNotFoundError" in one.said
 
 
 def test_a_forged_notebook_does_not_change_how_it_ended(tmp_path):

@@ -227,6 +227,14 @@ def test_artefacts_of_the_snapshot_and_of_a_stopped_run_are_not_copied(written):
     assert copy(stop=lambda: Reason.CANCELLED) == ({}, {"a.txt": "the run had to stop"})
 
 
+def test_an_artefact_that_cannot_be_written_is_named(written, tmp_path):
+    source, copy = written
+    (source / ("a" * 250)).write_text("x")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / ("a" * 250)).write_text("there before")
+    assert copy()[1] == {"a" * 200: "File exists"}
+
+
 def test_no_link_is_followed_to_artefacts(written, tmp_path):
     source, copy = written
     (tmp_path / "elsewhere").mkdir()

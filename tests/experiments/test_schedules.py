@@ -146,7 +146,7 @@ def test_nobody_has_any_number_of_schedules(desk):
 
 
 def test_it_fires_at_its_time_in_its_zone(desk):
-    schedule_id = create(desk, NIGHTLY, run={"title": "nightly", "secrets": {"key": "x"}})
+    schedule_id = create(desk, NIGHTLY, run={"title": "nightly", "secrets": {"key": "abcdef"}})
     assert read(desk, schedule_id).timezone == "Asia/Hong_Kong"
     assert read(desk, schedule_id).next_at == utc(2026, 11, 23, 18)
     desk.clock.time = utc(2026, 11, 23, 17, 59, 59)
@@ -155,7 +155,7 @@ def test_it_fires_at_its_time_in_its_zone(desk):
     run, *others = fire(desk)
     assert others == [] == fire(desk)
     assert (run.schedule_id, run.owner, run.author) == (schedule_id, "team-apollo", "ada")
-    assert run.title == "nightly" and desk.offer.seal.open(run.secrets) == {"key": "x"}
+    assert run.title == "nightly" and desk.offer.seal.open(run.secrets) == {"key": "abcdef"}
     assert run.idempotency_key == f"{schedule_id}:2026-11-23T18:00Z"
     schedule = read(desk, schedule_id)
     assert (schedule.last_at, schedule.next_at, schedule.note) == (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,78 +15,13 @@ from experiments import supervisor as loop
 from experiments.launch import WRITABLE, mark_stopped
 from experiments.states import ACTIVE, WORDS, Reason, State
 from experiments.tables import new_id
-from tests.engines import Door
-from tests.experiments.house import House, Starts
-from tests.labs import PREFIX, docker, eventually
-from tests.workspace.servers import image
+from tests.experiments.house import CAMPAIGN, House
+from tests.labs import docker, eventually
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.experiments.housing"]
 
-CAMPAIGN = bool(os.environ.get("COHORT_CAMPAIGN"))
 DIE = "os.kill(os.getpid(), 9)"
 FOREVER = {"seconds": 600}
-
-
-@pytest.fixture(scope="session")
-def digest() -> str:
-    engine = DockerEngine()
-    found = engine.image_digest(image())
-    engine.close()
-    return found
-
-
-@pytest.fixture
-def description(tmp_path, digest) -> dict:
-    return {
-        "data": str(tmp_path / "data"), "project": PREFIX + secrets.token_hex(3),
-        "url": f"sqlite:///{tmp_path / 'data' / 'cohort.db'}", "digest": digest,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def house(description) -> Iterator[House]:
-    house = House(description)
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def gpu_house(description, simulated_gpus) -> Iterator[House]:
-    house = House({**description, "devices": simulated_gpus})
-    yield house
-    house.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either_house(request, description) -> Iterator[House]:
-    if request.param == "postgresql":
-        description["url"] = request.getfixturevalue("postgres_database")
-    house = House(description)
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def starts(description) -> Iterator[Starts]:
-    starts = Starts(description["project"])
-    yield starts
-    starts.close()
-
-
-@pytest.fixture
-def engine() -> Iterator[DockerEngine]:
-    engine = DockerEngine()
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def door(tmp_path) -> Iterator[Door]:
-    door = Door(tmp_path)
-    door.open()
-    yield door
-    door.shut()
-    door.engine.close()
 
 
 # --- A life -------------------------------------------------------------------------------------
@@ -127,8 +60,7 @@ def test_runs_go_side_by_side_as_far_as_there_is_room(house):
         eventually(lambda: len(house.containers()) == 2)
         most = 0
         while any(house.run(r).state != State.SUCCEEDED for r in runs):
-            states = [house.run(r).state for r in runs]
-            most = max(most, sum(s in ("starting", "running") for s in states))
+            most = max(most, house.active())
         assert most == 2, "4 CPUs hold two runs of two"
     assert [house.executed(r) for r in runs] == [1] * 5
 
@@ -395,6 +327,7 @@ def test_what_an_earlier_service_left_is_cleared(gpu_house, engine):
     for run_id in (waiting, unknown):
         house.launcher.folders.of(run_id, 1).mkdir(parents=True)
         house.ledger.claim(Holder("run", run_id), 1)
+    (house.launcher.folders.live / f".{new_id('run')}-1" / "half").mkdir(parents=True)
     with house.supervised():
         eventually(house.is_clean)
     assert house.reported == {ended: 1}
@@ -506,6 +439,22 @@ def test_results_that_cannot_be_kept_are_waited_for_and_at_last_given_up(house, 
         run = house.reaches(run_id, State.FAILED)
         eventually(house.is_clean)
     assert "could not be kept" in run.message
+
+
+def test_a_report_that_fails_again_and_again_holds_nothing_up(house, monkeypatch):
+    def fail(run_id, secrets) -> None:
+        house.reported[run_id] += 1
+        raise RuntimeError("no report")
+
+    monkeypatch.setattr(house, "_report", fail)
+    monkeypatch.setattr(loop, "TRIES", 2)
+    monkeypatch.setattr(loop, "SWEEP", 0.2)
+    with house.supervised():
+        run_id = house.submit()
+        house.reaches(run_id, State.SUCCEEDED)
+        eventually(lambda: not house.containers(), what="its container does not wait for it")
+        eventually(house.is_clean)
+    assert house.reported[run_id] == 2
 
 
 # --- Killed -------------------------------------------------------------------------------------

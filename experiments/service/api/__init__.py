@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cohort.errors import Refusal
+from experiments.requests import refusal
 from experiments.service.api import (
     actions,
     compare,
@@ -26,12 +29,11 @@ router.include_router(runs.choices_router)
 
 
 def invalid(error: RequestValidationError) -> Refusal:
-    """What FastAPI refuses by itself, in our shape."""
+    """What FastAPI refuses by itself, said as everything else that is wrong with a request."""
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:])[:120]
-    said = first["msg"].rstrip(".")
-    return Refusal(
-        f'The field "{field}" is not valid: {said[:1].lower() + said[1:]}.',
-        code="request_invalid",
-        field=field,
-    )
+    if first["type"] == "json_invalid":
+        return Refusal("The body of the request is not valid JSON.", code="request_invalid")
+    said = PydanticCustomError(first["type"], "{said}", {"said": first["msg"]})
+    # Without its first part, which says where in the request it was found: body, query, path.
+    detail = InitErrorDetails(type=said, loc=first["loc"][1:], input=None)
+    return refusal(ValidationError.from_exception_data("request", [detail]))

@@ -182,7 +182,7 @@ def inside(folder: Path, path: str) -> Path:
         if found.is_relative_to(folder.resolve()):
             open_regular(found).close()
             return found
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # the last: links that lead in a circle
         pass
     missing("file")
 

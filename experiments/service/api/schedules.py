@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from experiments import schedules as clock
-from experiments.cron import check_cron, check_zone, next_times
+from experiments.cron import check_cron, check_zone
 from experiments.queue import Origin
 from experiments.requests import ScheduleChange, ScheduleRequest
 from experiments.service import access
 from experiments.service.api.common import REFUSALS, Parts, Who, find_schedule
-from experiments.service.shapes import ScheduleShape, schedule_shape
+from experiments.service.shapes import ScheduleShape, schedule_shape, times_of
 from experiments.service.submission import create_schedule
 from experiments.tables import Schedule
 
@@ -68,7 +68,7 @@ def preview(context: Parts, caller: Who, wanted: Wanted) -> Times:
     """When a cron expression would fire next."""
     check_cron(wanted.cron)
     check_zone(wanted.timezone)
-    return Times(times=next_times(wanted.cron, wanted.timezone, context.offer.now()))
+    return Times(times=times_of(wanted.cron, wanted.timezone, context.offer.now()))
 
 
 @router.get("")

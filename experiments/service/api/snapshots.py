@@ -7,18 +7,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, UploadFile
 from pydantic import BaseModel
+from sqlalchemy.exc import IntegrityError
 
 from experiments.errors import ExperimentError
 from experiments.queue import check_snapshot
 from experiments.service import access
 from experiments.service.api.common import REFUSALS, Parts, Who
+from experiments.service.context import Context
 from experiments.service.shapes import ParameterShape, parameter_shape
 from experiments.service.submission import parameters_in
 from experiments.tables import Snapshot
 
 router = APIRouter(prefix="/snapshots", tags=["snapshots"], responses=REFUSALS)
 
-GIT_CHARACTERS = 2_000_000
+GIT_CHARACTERS = 6_100_000  # a patch of 1 MB, as JSON writes it at worst
 GIT_FIELDS = {"commit", "branch", "patch", "dirty", "remote"}
 
 
@@ -37,7 +39,7 @@ class Parameters(BaseModel):
     parameters: list[ParameterShape]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, form_limits={"max_part_size": GIT_CHARACTERS, "max_files": 1})
 def hand_in(
     context: Parts,
     caller: Who,
@@ -50,12 +52,12 @@ def hand_in(
     facts = _git(git)
     manifest = context.snapshots.add_archive(archive.file)
     shape = SnapshotShape(hash=manifest.hash, files=len(manifest.files), bytes=manifest.bytes)
-    row = Snapshot(
-        **shape.model_dump(), owner=owner, author=caller.login, git=facts,
-        created_at=context.offer.now(),
-    )  # fmt: skip
-    with context.reading() as session:
-        session.merge(row)
+    row = {**shape.model_dump(), "owner": owner, "author": caller.login, "git": facts,
+           "created_at": context.offer.now()}  # fmt: skip
+    try:
+        _keep(context, row)
+    except IntegrityError:  # the same folder was handed in at the same moment
+        _keep(context, row)
     return shape
 
 
@@ -67,6 +69,11 @@ def parameters(context: Parts, caller: Who, snapshot: str, owner: str, notebook:
         check_snapshot(session, snapshot, owner)
     found = parameters_in(context, snapshot, notebook)
     return Parameters(notebook=notebook, parameters=[parameter_shape(p) for p in found])
+
+
+def _keep(context: Context, row: dict) -> None:
+    with context.reading() as session:
+        session.merge(Snapshot(**row))
 
 
 def _git(text: str) -> dict | None:

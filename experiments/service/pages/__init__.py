@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from experiments.service.pages import listing
+from experiments.service.pages import (
+    compare,
+    draft,
+    listing,
+    new,
+    queue,
+    run,
+    schedules,
+    showcase,
+    sweeps,
+)
 
 router = APIRouter()
-router.include_router(listing.router)
+for part in (listing, queue, new, draft, run, compare, sweeps, schedules, showcase):
+    router.include_router(part.router)

@@ -5,8 +5,7 @@ Invariant: every filter takes what a run may hold, of any type, and returns shor
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -67,20 +66,9 @@ def took(run: Any) -> float | None:
     return ((run.ended_at or datetime.now(UTC)) - run.started_at).total_seconds()
 
 
-def count(number: int, what: str, plural: str = "") -> str:
+def count(number: int, what: str) -> str:
     """``1 run``, ``1,200 runs``."""
-    return f"{number:,} {what if number == 1 else plural or f'{what}s'}"
-
-
-def names(found: Iterable[str]) -> str:
-    """``a, b and c``."""
-    *first, last = found
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def pretty(data: Any) -> str:
-    """JSON over several lines."""
-    return json.dumps(data, indent=1, ensure_ascii=False)
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 FILTERS = {
@@ -90,9 +78,7 @@ FILTERS = {
     "iso": iso,
     "kind": kind,
     "moment": moment,
-    "names": names,
     "pairs": pairs,
-    "pretty": pretty,
     "size": size,
     "took": took,
     "value": value,

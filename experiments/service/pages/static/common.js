@@ -91,9 +91,9 @@ export function showTimes(root = document) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const at = new Date(element.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    const full = at.toLocaleString([], FULL);
-    element.textContent = "full" in element.dataset ? full : near(at, now);
-    element.title = full;
+    const { zone } = element.dataset;
+    element.textContent = zone ? at.toLocaleString([], { ...DAY, ...CLOCK, weekday: "short", timeZone: zone }) : near(at, now);
+    element.title = at.toLocaleString([], FULL);
   }
 }
 

@@ -1,5 +1,6 @@
 // What every page does: times, buttons that send, forms that choose, tables that sort.
-import { ask, json, send, showSince, showTimes, tell } from "./common.js";
+import { ask, send, showSince, showTimes, tell } from "./common.js";
+import "./forms.js";
 import { follow, look } from "./live.js";
 import { makeSortable } from "./sort.js";
 
@@ -72,25 +73,14 @@ document.addEventListener("change", (event) => {
   if (form && "auto" in form.dataset) form.requestSubmit();
 });
 
-// Forms in dialogs: their fields make the request's body, as their module says.
-export async function submitTo(form, body, then) {
-  const button = form.querySelector("button:not([type=button])");
-  const note = form.querySelector("[role=alert]");
-  button.disabled = true;
-  note.textContent = "";
-  try {
-    await then(await json(form.dataset.method || "POST", form.action, body));
-  } catch (error) {
-    note.textContent = error.message;
-  } finally {
-    button.disabled = false;
-  }
-}
-
 showTimes();
 showSince();
 setInterval(showSince, 1000);
 setInterval(showTimes, 30_000);
 document.querySelectorAll("form[data-choose]").forEach(chosen);
 document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
+document.addEventListener("live", (event) => {
+  event.detail.querySelectorAll("form[data-choose]").forEach(chosen);
+  event.detail.querySelectorAll("table[data-sortable]").forEach(makeSortable);
+});
 follow();

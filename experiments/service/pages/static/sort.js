@@ -1,9 +1,9 @@
 // Tables that sort by a click or a key on a column's head.
 
-// Numbers by size, the rest as text; what is empty stays at the end.
+const sorted = new Map(); // by the table's id: column and direction, for when it is shown anew
+
+// Numbers by size, the rest as text.
 function compare(a, b) {
-  if (a === b) return 0;
-  if (a === "" || b === "") return a === "" ? Infinity : -Infinity;
   const [x, y] = [Number(a), Number(b)];
   if (!Number.isNaN(x) && !Number.isNaN(y)) return x - y;
   return a.localeCompare(b, undefined, { numeric: true });
@@ -14,20 +14,24 @@ function value(row, column) {
   return cell.dataset.value ?? cell.textContent.trim();
 }
 
-export function makeSortable(table) {
+function sort(table, column, direction) {
   const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => {
-    const button = head.querySelector("button");
-    button?.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending";
-      for (const other of heads) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const body = table.tBodies[0];
-      const sorted = [...body.rows].sort((one, other) => {
-        const order = compare(value(one, column), value(other, column));
-        return down && Number.isFinite(order) ? -order : order;
-      });
-      body.append(...sorted);
+  for (const head of heads) head.removeAttribute("aria-sort");
+  heads[column].setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
+  const rows = [...table.tBodies[0].rows];
+  const filled = rows.filter((row) => value(row, column) !== "");
+  const empty = rows.filter((row) => value(row, column) === "");
+  filled.sort((one, other) => direction * compare(value(one, column), value(other, column)));
+  table.tBodies[0].append(...filled, ...empty); // what is empty stays at the end
+}
+
+export function makeSortable(table) {
+  [...table.tHead.rows[0].cells].forEach((head, column) => {
+    head.querySelector("button")?.addEventListener("click", () => {
+      const direction = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+      sorted.set(table.id, [column, direction]);
+      sort(table, column, direction);
     });
   });
+  if (sorted.has(table.id)) sort(table, ...sorted.get(table.id));
 }

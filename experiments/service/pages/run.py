@@ -1,0 +1,115 @@
+"""One run: while it runs, live; afterwards its report and all that belongs to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse, Response
+
+from cohort.service.callers import Caller
+from experiments.errors import ExperimentError
+from experiments.report.collect import read_collected
+from experiments.report.words import provenance_rows
+from experiments.service import access
+from experiments.service.api import files as kept_files
+from experiments.service.api import runs as api
+from experiments.service.api.common import Parts, Who, find_run
+from experiments.service.context import Context
+from experiments.service.pages.look import page
+from experiments.service.shapes import PREFIX, RunShape
+from experiments.service.submission import parameters_in
+from experiments.states import ENDED
+from experiments.tables import Run, Snapshot
+
+router = APIRouter()
+
+VERIFICATIONS = 10
+# What a run's page is about; a page that shows another one is loaded anew.
+OPEN, REPORTING, DONE = "open", "reporting", "done"
+
+
+@router.get("/runs/{run_id}")
+def show(request: Request, context: Parts, caller: Who, run_id: str) -> Response:
+    """A run for those who may see it; for others of the lab, the report that was published."""
+    try:
+        run = api.show(context, caller, run_id)
+    except ExperimentError:
+        if not _is_published(context, caller, run_id):
+            raise
+        return RedirectResponse(f"{PREFIX}/showcase/{run_id}", 302)
+    if not access.may_read(caller, run):
+        return page(request, "facts.html", caller, run=run)
+    stage = _stage(context, run)
+    values = _told(context, caller, run)
+    if stage == DONE:
+        values |= _kept(context, caller, run)
+    return page(request, "run.html", caller, run=run, stage=stage, **values)
+
+
+def _is_published(context: Context, caller: Caller, run_id: str) -> bool:
+    with context.reading() as session:
+        run = session.get(Run, run_id)
+    return run is not None and access.may_read_published(caller, run)
+
+
+def _stage(context: Context, run: RunShape) -> str:
+    if run.state not in ENDED:
+        return OPEN
+    kept = context.folders.kept(run.id)
+    laid_out = run.removed_at or (kept / "report.html").exists() or read_collected(kept) is None
+    return DONE if laid_out else REPORTING
+
+
+def _told(context: Context, caller: Caller, run: RunShape) -> dict[str, Any]:
+    """What is known of a run at any time, beside its shape."""
+    with context.reading() as session:
+        git = session.scalar(
+            select(Snapshot.git).where(Snapshot.hash == run.snapshot, Snapshot.owner == run.owner)
+        )
+        verifications = _verifications(session, run)
+    mine = access.may_use(caller, run)
+    return {
+        "changes": api.changes(context, caller, run.id).changes,
+        "git": git or {},
+        "verifications": verifications,
+        "verifying": any(one.state not in ENDED for one in verifications),
+        "mine": mine,
+        "secrets": _secrets(context, run) if mine else [],
+    }
+
+
+def _verifications(session: Session, run: RunShape) -> list[Run]:
+    """The latest runs that verify this one, without what is large in them."""
+    columns = Run.id, Run.state, Run.verdict, Run.created_at
+    found = select(*columns).where(Run.verify_of == run.id).order_by(Run.created_at.desc())
+    return list(session.execute(found.limit(VERIFICATIONS)))
+
+
+def _secrets(context: Context, run: RunShape) -> list[str]:
+    """Names of the secrets that have to be given again, as they are not kept after a run."""
+    try:
+        parameters = parameters_in(context, run.snapshot, run.notebook)
+    except ExperimentError:  # the snapshot is gone; the request will say so
+        return []
+    return [parameter.name for parameter in parameters if parameter.kind.name == "secret"]
+
+
+def _kept(context: Context, caller: Caller, run: RunShape) -> dict[str, Any]:
+    """What is there once a run has ended: files, record."""
+    with context.reading() as session:
+        record = find_run(session, caller, run.id).provenance
+    try:
+        files = kept_files.files(context, caller, run.id)
+    except ExperimentError:
+        files = None
+    names = {file.path for file in files.files} if files else set()
+    return {
+        "provenance": provenance_rows(record) if record else [],
+        "files": files,
+        "report": "report.html" in names,
+        "notebook": "notebook.ipynb" in names,
+        "outputs": [f for f in files.files if f.path.startswith("outputs/")] if files else [],
+    }

@@ -1,0 +1,23 @@
+// A schedule is changed in a dialog, with its next times shown as it will have them.
+import { json } from "./common.js";
+import { readClock, watchClock } from "./clock.js";
+import { forgetRefusals, showRefusal } from "./refusals.js";
+
+const form = document.querySelector("#change form");
+
+if (form) {
+  const note = form.querySelector("[role=alert]");
+  watchClock(form, (error) => (error ? showRefusal(form, error, note) : forgetRefusals(form)));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button:not([type=button])");
+    button.disabled = true;
+    try {
+      await json("PATCH", form.getAttribute("action"), { ...readClock(form), title: form.elements.title.value });
+      location.reload();
+    } catch (error) {
+      showRefusal(form, error, note)?.focus();
+      button.disabled = false;
+    }
+  });
+}
