@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from cohort.errors import CohortError
+from cohort.gpus import utc_now
 from experiments.launch import Folders
 from experiments.report.collect import keep_file, read_collected
 from experiments.report.html import Facts, Renderer
@@ -40,7 +42,9 @@ class Finisher:
         snapshots: SnapshotStore,
         renderer: Renderer,
         scenarios: Path,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
+        self._now = now
         self._database, self._folders, self._snapshots = database, folders, snapshots
         self._renderer, self._scenarios = renderer, scenarios
 
@@ -59,6 +63,8 @@ class Finisher:
             row.verdict = judged or row.verdict
         keep_file(kept, "provenance.json", json.dumps(record, indent=1).encode())
         self.render(run_id, record, judged)
+        with Session(self._database) as session, session.begin():
+            session.get_one(Run, run_id).reported_at = self._now()
         if judged and run.verify_of:
             self._mark_original(run.verify_of, judged)
 

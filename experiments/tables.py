@@ -135,6 +135,7 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # record and report are made
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # its files are gone
 

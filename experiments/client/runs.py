@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from experiments.client.events import Event, listen
@@ -16,6 +17,7 @@ from experiments.client.http import WATCHING, Http
 from experiments.states import ENDED, State
 
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.2, 2.0
+REPORT_S = 60.0
 VERDICT_S = 120.0  # two notebooks of 20 MB are compared in some seconds, one pair after another
 
 
@@ -60,7 +62,9 @@ class Run:
     def wait(
         self, timeout_s: float | None = None, on_look: Callable[[Run], None] | None = None
     ) -> Run:
-        """Wait until it has ended; ``on_look`` is called with it whenever it was looked at.
+        """Wait until it has ended and its report is there, which takes a moment longer.
+
+        ``on_look`` is called with it whenever it was looked at.
 
         Raises `TimeoutError`, which leaves the run going.
         """
@@ -69,8 +73,17 @@ class Run:
             if on_look:
                 on_look(self)
             if self.ended:
-                return self
+                return self._wait_for_report()
         raise AssertionError("looks() ends by an error only")
+
+    def _wait_for_report(self) -> Run:
+        """As long as that may take; a report that cannot be made takes nothing from the run."""
+        with suppress(TimeoutError):
+            for _ in looks(REPORT_S, f"{self.id} has no report"):
+                if self.data.get("reported_at") or not self.data["started_at"]:
+                    break
+                self.refresh()
+        return self
 
     def follow(self) -> Iterator[Event]:
         """What happens in it, from its beginning to its end, as it happens.

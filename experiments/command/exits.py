@@ -19,6 +19,12 @@ BY_STATE = {
     State.TIMED_OUT: 4,
     State.LOST: 5,
 }
+BY_ERROR = {
+    "service_unreachable": UNREACHABLE,
+    "address_invalid": UNREACHABLE,
+    "answer_unexpected": UNREACHABLE,
+    "interrupted": INTERRUPTED,
+}
 
 HELP = """\
 exit codes:
@@ -30,14 +36,6 @@ exit codes:
 """
 
 
-CODES = {
-    "service_unreachable": UNREACHABLE,
-    "address_invalid": UNREACHABLE,
-    "answer_unexpected": UNREACHABLE,
-    "interrupted": INTERRUPTED,
-}  # of errors
-
-
 def interrupted(what: str = "What was submitted before goes on.") -> ExperimentError:
     """Somebody pressed Ctrl-C; ``what`` goes on without them."""
     return ExperimentError(f"Interrupted. {what}", code="interrupted")
@@ -45,7 +43,7 @@ def interrupted(what: str = "What was submitted before goes on.") -> ExperimentE
 
 def of_error(error: ExperimentError) -> int:
     """The exit code for what could not be done."""
-    return CODES.get(error.code, REFUSED)
+    return BY_ERROR.get(error.code, REFUSED)
 
 
 def of_state(state: State) -> int:

@@ -73,6 +73,7 @@ class RunShape(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    reported_at: datetime | None
     published_at: datetime | None
     removed_at: datetime | None
     bytes_kept: int

@@ -38,7 +38,7 @@ def run_data(name: str = "run-aaaaaaaaaaaa", **changes) -> dict:
         "cell_limit_s": 0, "network": False, "attempt": 0, "max_attempts": 3, "cells_done": 0,
         "cells_total": None, "metrics": {}, "verdict": None, "sweep_id": None,
         "schedule_id": None, "verify_of": None, "created_at": AT, "started_at": None,
-        "ended_at": None, "published_at": None, "removed_at": None, "bytes_kept": 0,
+        "ended_at": None, "reported_at": None, "published_at": None, "removed_at": None, "bytes_kept": 0,
         "waiting": None, "may": ["cancel"], "url": f"{PREFIX}/runs/{name}",
     }  # fmt: skip
     return data | changes
@@ -48,7 +48,8 @@ def ended(state: str = "succeeded", **changes) -> dict:
     """What changes in a run when it ends."""
     return {
         "state": state, "started_at": "2026-11-23T06:00:02+00:00",
-        "ended_at": "2026-11-23T06:03:14+00:00", "cells_done": 3, "cells_total": 3, **changes,
+        "ended_at": "2026-11-23T06:03:14+00:00", "reported_at": "2026-11-23T06:03:15+00:00",
+        "cells_done": 3, "cells_total": 3, **changes,
     }  # fmt: skip
 
 

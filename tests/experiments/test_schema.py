@@ -34,7 +34,7 @@ def service(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def things(service) -> dict[str, str]:
+def things(service) -> dict[str, object]:
     """Something of each kind to be asked for, so that not every answer is that there is none."""
     with service.to("ada") as ada:
         ended = submit(ada)["id"]
@@ -48,7 +48,9 @@ def things(service) -> dict[str, str]:
         planned = ada.post("/schedules", json={"owner": "team-apollo", "schedule": schedule}).json()
     return {"run_id": ended, "sweep_id": made["sweep"]["id"], "owner": "team-apollo",
             "schedule_id": planned["schedule"]["id"], "path": "notebook.ipynb",
-            "snapshot": body["run"]["snapshot"], "notebook": "work.ipynb"}  # fmt: skip
+            "snapshot": body["run"]["snapshot"], "notebook": "work.ipynb", "one": ended,
+            "other": ended, "cron": "0 2 * * *", "timezone": "Asia/Hong_Kong",
+            "spec": {"kind": "list", "members": [{"lr": 1}]}}  # fmt: skip
 
 
 def paths() -> dict:
@@ -64,7 +66,7 @@ OPERATIONS = [
 OPERATIONS.sort(key=lambda operation: operation.method == "delete")  # what is taken away goes last
 
 
-def put_in(given_: object, things: dict[str, str]) -> None:
+def put_in(given_: object, things: dict[str, object]) -> None:
     """Put ids, hashes and names of what there is into a request, at whatever depth."""
     if isinstance(given_, dict):
         given_.update({name: things[name] for name in given_ if name in things})

@@ -155,6 +155,7 @@ def run_progress() -> tuple[sa.Column, ...]:
         required("created_at", TIME),
         optional("started_at", TIME),
         optional("ended_at", TIME),
+        optional("reported_at", TIME),
         optional("published_at", TIME),
         optional("removed_at", TIME),
     )

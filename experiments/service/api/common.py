@@ -44,7 +44,7 @@ class Refused(BaseModel):
 
 REFUSALS = {
     status: {"model": Refused}
-    for status in (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+    for status in (400, 401, 403, 404, 409, 410, 413, 422, 429, 503)
 }  # fmt: skip
 
 

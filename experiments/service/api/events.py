@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,17 +21,19 @@ from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from cohort.service.callers import Caller
+from experiments import waiting
 from experiments.errors import ExperimentError
 from experiments.live_files import open_regular
 from experiments.service.api.common import REFUSALS, Parts, Who, find_run
 from experiments.service.context import Context
 from experiments.service.shapes import run_shape
-from experiments.states import ENDED
+from experiments.states import ENDED, State
 from experiments.tables import Run
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["events"], responses=REFUSALS)
 
 LOOK_SECONDS = 0.3
+WHY_SECONDS = 3.0  # the whole queue is looked at for it
 PIECE = 1 << 20
 STREAMS = 20  # of one caller at a time
 PLACE = re.compile(r"([0-9]{1,4})-([0-9]{1,15})")
@@ -61,7 +64,7 @@ async def _follow(
 ) -> AsyncIterator[dict]:
     attempt, at = place
     _open[caller.login] += 1
-    known = None
+    known, why, next_why = None, {}, 0.0
     try:
         while True:
             # In this order: what was written before the end is read after the end is seen.
@@ -70,6 +73,11 @@ async def _follow(
             state = {"state": shape.state, "reason": shape.reason, "message": shape.message,
                      "cells_done": shape.cells_done, "cells_total": shape.cells_total,
                      "attempt": shape.attempt}  # fmt: skip
+            if run.state == State.WAITING:
+                if time.monotonic() >= next_why:
+                    next_why = time.monotonic() + WHY_SECONDS
+                    why = await run_in_threadpool(_why, context, run_id)
+                state |= why
             if run.attempt != attempt:  # a new one has a log of its own
                 attempt, at = run.attempt, 0
             if state != known:
@@ -88,6 +96,17 @@ async def _follow(
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         _open[caller.login] -= 1
+
+
+def _why(context: Context, run_id: str) -> dict:
+    """Why a run waits; empty if it does not any more."""
+    claims = context.ledger.claims()
+    with context.reading() as session:
+        found = waiting.explain(session, context.ledger, claims, context.offer).get(run_id)
+    if found is None:
+        return {}
+    expected = found.expected.isoformat() if found.expected else None
+    return {"why": found.sentence, "place": found.place, "expected": expected}
 
 
 def _said(name: str, data: dict, attempt: int, at: int) -> dict:

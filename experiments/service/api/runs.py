@@ -85,7 +85,11 @@ class Choices(BaseModel):
     choices: list[str]
 
 
-@router.post("", status_code=201)
+@router.post(
+    "",
+    status_code=201,
+    responses={200: {"model": Submitted, "description": "The earlier run, which is the same."}},
+)
 def submit(context: Parts, caller: Who, wanted: Submission, response: Response) -> Submitted:
     """Ask for a run; 200 with the earlier one if it is the same."""
     origin = Origin(access.check_owner(caller, wanted.owner), caller.login)
