@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -42,9 +41,7 @@ class Finisher:
         snapshots: SnapshotStore,
         renderer: Renderer,
         scenarios: Path,
-        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._now = now
         self._database, self._folders, self._snapshots = database, folders, snapshots
         self._renderer, self._scenarios = renderer, scenarios
 
@@ -64,7 +61,7 @@ class Finisher:
         keep_file(kept, "provenance.json", json.dumps(record, indent=1).encode())
         self.render(run_id, record, judged)
         with Session(self._database) as session, session.begin():
-            session.get_one(Run, run_id).reported_at = self._now()
+            session.get_one(Run, run_id).reported_at = utc_now()
         if judged and run.verify_of:
             self._mark_original(run.verify_of, judged)
 

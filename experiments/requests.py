@@ -51,7 +51,8 @@ M = TypeVar("M", bound="Request")
 class Request(BaseModel):
     """Frozen, and closed to unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A traceback of a refusal must not hold a secret.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Notify(Request):

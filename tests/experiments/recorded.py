@@ -38,7 +38,8 @@ def run_data(name: str = "run-aaaaaaaaaaaa", **changes) -> dict:
         "cell_limit_s": 0, "network": False, "attempt": 0, "max_attempts": 3, "cells_done": 0,
         "cells_total": None, "metrics": {}, "verdict": None, "sweep_id": None,
         "schedule_id": None, "verify_of": None, "created_at": AT, "started_at": None,
-        "ended_at": None, "reported_at": None, "published_at": None, "removed_at": None, "bytes_kept": 0,
+        "ended_at": None, "reported_at": None, "published_at": None, "removed_at": None,
+        "bytes_kept": 0,
         "waiting": None, "may": ["cancel"], "url": f"{PREFIX}/runs/{name}",
     }  # fmt: skip
     return data | changes

@@ -112,7 +112,7 @@ def test_what_people_wrote_is_text(house):
         for address in [*LISTS, *house.own.values()]:
             answer = ada.get(address)
             assert HOSTILE not in answer.text
-            assert not re.search(r"<[^>]*\son\w+\s*=", answer.text), address
+            assert not re.search(r"<[^>\"]*\son\w+\s*=", answer.text), address
             for script in re.findall(r"<script[^>]*>", answer.text):
                 assert " src=" in script or 'type="application/json"' in script, script
             policy = answer.headers["content-security-policy"]
@@ -237,7 +237,8 @@ def test_texts_become_values_of_their_parameters_kind(house):
         ({"texts": {"name": "x", "lr": "nan"}}, {"parameter": "lr"}),
         ({"texts": {"name": "x", "rate": "1"}}, {"parameter": "rate"}),
         ({"texts": {}}, {"parameter": "name"}),
-        ({"secrets": {"lr": "1"}}, {"parameter": "lr"}),
+        ({"secrets": {"lr": "0.01"}}, {"parameter": "lr"}),
+        ({"secrets": {"key": "1"}}, {"field": "secrets.key"}),
         ({"run": {"memory": "much"}}, {"field": "memory"}),
         ({"run": {"cpus": 500}}, {"field": "cpus"}),
         ({"run": {"time_limit_s": "x"}}, {"field": "time_limit_s"}),
@@ -246,7 +247,7 @@ def test_texts_become_values_of_their_parameters_kind(house):
         ({"run": {"snapshot": "f" * 64}}, {"field": "snapshot"}),
         ({"owner": "team-borealis"}, {"field": "owner"}),
         ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "1:2"}, "x": 1}}, {}),
-        ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "0:1"}}}, {"axis": "lr"}),
+        ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "1:0"}}}, {"axis": "lr"}),
         ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"epochs": "1,x"}}},
          {"parameter": "epochs"}),
         ({"kind": "schedule", "schedule": {"cron": "every day"}}, {"field": "cron"}),
@@ -404,8 +405,9 @@ def test_scripts_and_styles_are_served_and_asked_for_anew(lab):
 # Many runs.
 
 FEW, MANY, ROUNDS, ALLOWED = 100, 10_000, 15, 1.5
-ASKED = ["/", "/?owner=team-3", "/queue", "/gallery", "/gallery?text=train+folder",
-         "/gallery?tag=common&state=failed"]  # fmt: skip
+# Each gives a whole page of a small house too.
+ASKED = ["/", "/?state=succeeded", "/queue", "/gallery", "/gallery?text=train+folder",
+         "/gallery?tag=common"]  # fmt: skip
 
 
 def some_open(service: Service) -> None:
@@ -417,6 +419,10 @@ def some_open(service: Service) -> None:
                 f"UPDATE runs SET state = '{state}', ended_at = NULL WHERE id IN "
                 f"(SELECT id FROM ({latest.format(count)}) AS latest)"
             ))  # fmt: skip
+        if connection.dialect.name == "sqlite":
+            # What `fill` has counted; no lab on SQLite has any such statistics.
+            connection.execute(text("DELETE FROM sqlite_stat1"))
+    service.context.database.dispose()
 
 
 def times(clients: list[httpx.Client], address: str) -> list[float]:
@@ -431,8 +437,8 @@ def times(clients: list[httpx.Client], address: str) -> list[float]:
 
 
 @pytest.mark.parametrize("login", ["ines", "tia"])
-def test_pages_take_no_longer_with_many_runs(tmp_path, request, monkeypatch, database_url, login):
-    monkeypatch.setitem(PEOPLE, "tia", person("tia", "participant", "3"))
+def test_pages_take_no_longer_with_many_runs(tmp_path, monkeypatch, database_url, login):
+    monkeypatch.setitem(PEOPLE, "tia", person("tia", "participant", *"0123456789"))
     other = f"sqlite:///{tmp_path / 'few.db'}"
     if database_url.startswith("postgresql"):
         # The same server, another schema: one database of its own would need another fixture.
@@ -456,8 +462,8 @@ def test_pages_take_no_longer_with_many_runs(tmp_path, request, monkeypatch, dat
             for address in ASKED:
                 client.get(address)
         for address in ASKED:
-            one, other_time = times(clients, address)
-            assert other_time <= ALLOWED * one, (address, one, other_time)
+            little, much = times(clients, address)
+            assert much <= ALLOWED * little, (address, little, much)
 
 
 def test_a_page_asks_the_database_as_often_for_many_runs_as_for_few(tmp_path):

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from cohort.service.callers import Caller
 from experiments.offer import people
 from experiments.queue import check_snapshot
-from experiments.requests import RunRequest
+from experiments.requests import Notify, RunRequest
 from experiments.search import tags_of
 from experiments.service import access
 from experiments.service.api.common import Parts, Who, find_run
@@ -118,5 +118,5 @@ def _again(context: Context, caller: Caller, run_id: str) -> Begun:
     memory = f"{-(-run.memory_bytes // MIB)}M"
     return Begun(
         run.owner, run.snapshot, run.notebook, dict(run.parameters),
-        fields | {"memory": memory, "tags": tags, "notify": run.notify or {}},
+        fields | {"memory": memory, "tags": tags, "notify": Notify(**(run.notify or {}))},
     )  # fmt: skip

@@ -3,7 +3,7 @@
 const places = (form) => form.querySelectorAll("[data-error], [data-error-parameter]");
 
 function place(form, facts) {
-  const name = facts.parameter ?? facts.axis;
+  const name = facts.parameter ?? facts.axis ?? /^secrets\.(.+)$/.exec(facts.field)?.[1];
   if (name) return form.querySelector(`[data-error-parameter="${CSS.escape(name)}"]`);
   // "tags.0" is of the field "tags", but "notify.email" has a field of its own.
   const field = facts.field ?? "";
