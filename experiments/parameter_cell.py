@@ -87,7 +87,7 @@ def read_parameters(notebook: dict) -> tuple[Parameter, ...]:
 def _is_python(metadata: dict) -> bool:
     for part, key in (("language_info", "name"), ("kernelspec", "language")):
         said = metadata.get(part)
-        if isinstance(said, dict) and isinstance(language := said.get(key), str):
+        if isinstance(said, dict) and isinstance(language := said.get(key), str) and language:
             return language.lower() in ("python", "ipython")
     return True
 

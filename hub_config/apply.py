@@ -28,8 +28,12 @@ def update_address(c, settings: Settings, secrets: dict[str, str]) -> None:
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{address.internal('proxy-api')}"
     c.ConfigurableHTTPProxy.auth_token = secrets["proxy_token"]
+    routes = {
+        f"/services/{name}/": f"http://{gateway}:{port}" for name, port in SERVICE_PORTS.items()
+    }
     if settings.login.provider == "bundled":
-        c.Proxy.extra_routes = {"/services/idp/": f"http://127.0.0.1:{address.internal('idp')}"}
+        routes["/services/idp/"] = f"http://127.0.0.1:{address.internal('idp')}"
+    c.Proxy.extra_routes = routes
 
 
 def update_storage(c, settings: Settings) -> None:
@@ -144,9 +148,9 @@ def update_services(c, settings: Settings, secrets: dict[str, str]) -> None:
         {"name": "roster", "api_token": secrets["roster_token"]},
         {
             "name": "experiments",
-            "url": f"http://{settings.network.gateway}:{SERVICE_PORTS['experiments']}",
+            # No "url": the hub would look for it at its start, which comes first. The route is
+            # in `update_address`.
             "api_token": secrets["experiments_token"],
-            "oauth_no_confirm": True,
             "oauth_redirect_uri": f"{settings.address.url}/services/experiments/oauth_callback",
             "display": False,
         },

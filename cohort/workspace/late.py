@@ -16,7 +16,10 @@ from tornado.routing import Matcher, Rule
 # Package of the extension -> paths below the server's address that belong to it.
 LATE = {
     "experiments.lab.extension": r"cohort/experiment",
+    "experiments.lab.probe": r"scheduler/jobs",
     "jupyter_lsp": r"lsp(/.*)?",
+    # Without what experiments.lab.probe answers or hands on.
+    "jupyter_scheduler": r"scheduler/(?!jobs$).*",
     "jupyter_server_terminals": r"(terminals/websocket/.*|api/terminals(/.*)?)",
     "nbgitpuller": r"(git-pull(/.*)?|git-sync|interact)",
     "nbgrader.server_extensions.assignment_list": r"(assignments(/.*)?|courses|nbgrader_version)",
@@ -56,9 +59,10 @@ def when_asked(web_app, path: str, call: Callable[[], None]) -> None:
 
 
 def load_extension(serverapp, name: str) -> None:
-    """Load a server extension into a running server, as it would have been at the start."""
+    """Load a server extension into a running server, as it would have been at the start; once."""
     manager = serverapp.extension_manager
-    if not manager.add_extension(name, enabled=True):
+    there = manager.extensions.get(name)
+    if (there and there.enabled) or not manager.add_extension(name, enabled=True):
         return
     manager.link_extension(name)
     manager.load_extension(name)

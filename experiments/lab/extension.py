@@ -14,6 +14,8 @@ from urllib.parse import urlencode
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
+from experiments.lab.places import find_notebook
+
 FORM = "/services/experiments/new"
 
 
@@ -23,23 +25,14 @@ class HandInHandler(APIHandler):
     @web.authenticated
     async def post(self):
         """Hand the folder in; 4xx with a sentence if that is refused."""
-        path = self._notebook(self.get_json_body() or {})
-        root = Path(self.settings["server_root_dir"]).expanduser().resolve()
-        notebook = (root / path.lstrip("/")).resolve()
-        if not notebook.is_relative_to(root):
-            raise web.HTTPError(400, "That notebook is not in this workspace.")
+        body = self.get_json_body()
+        path = body.get("path") if isinstance(body, dict) else None
         try:
+            notebook = find_notebook(self.settings["server_root_dir"], path)
             answer = await asyncio.to_thread(hand_in, notebook)
         except Exception as e:
             raise web.HTTPError(getattr(e, "status", 500), str(e), reason=None) from e
         self.finish(json.dumps(answer))
-
-    def _notebook(self, body: dict) -> str:
-        path = body.get("path")
-        if not isinstance(path, str) or not path.endswith(".ipynb") or "\0" in path:
-            raise web.HTTPError(400, "Expected the path of a notebook.")
-        # A shared document's path begins with its drive.
-        return path.partition(":")[2] if path.startswith("RTC:") else path
 
 
 def hand_in(notebook: Path) -> dict[str, str]:

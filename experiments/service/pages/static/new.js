@@ -161,3 +161,4 @@ form.addEventListener("submit", (event) => {
   submit(false);
 });
 showKind();
+go.disabled = false; // without this script the form would be sent as it is

@@ -3,6 +3,7 @@ import { API, PREFIX } from "./common.js";
 import { pack } from "./tar.js";
 
 const form = document.getElementById("upload");
+const button = form.querySelector("button");
 const sending = document.getElementById("sending");
 const note = form.querySelector("[role=alert]");
 const LEFT_OUT = /(^|\/)(\.[^/]*|__pycache__|node_modules|venv)(\/|$)/;
@@ -62,7 +63,6 @@ function go(snapshot, files) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const button = form.querySelector("button");
   button.disabled = true;
   note.hidden = true;
   try {
@@ -77,3 +77,4 @@ form.addEventListener("submit", async (event) => {
     button.disabled = false;
   }
 });
+button.disabled = false; // without this script the form would be sent as it is
