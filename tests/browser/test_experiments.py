@@ -96,10 +96,17 @@ def wait_for_report(page: Page, state: str = "succeeded") -> None:
     page.wait_for_load_state()  # its scripts too
 
 
+def log_in(one: Person) -> Page:
+    """Log in, to the service as well: the home page does that, and is not to be disturbed."""
+    page = one.log_in()
+    page.wait_for_load_state("networkidle")
+    return page
+
+
 @pytest.fixture
 def ada(person) -> Person:
     ada = person("ada", viewport=WIDTHS["desk"])
-    ada.log_in()
+    log_in(ada)
     return ada
 
 
@@ -250,7 +257,7 @@ def test_verified_published_and_seen_by_another_team(lab, ada, person):
     expect(page.get_by_role("button", name="Withdraw")).to_be_visible()
 
     chloe = person("chloe")
-    theirs = chloe.log_in()
+    theirs = log_in(chloe)
     theirs.goto(f"{lab.url}{PREFIX}/showcase")
     theirs.get_by_role("link", name="To be shown").click()
     expect(theirs.locator(".exp-tiles")).to_contain_text("loss")
@@ -294,7 +301,7 @@ def test_a_schedule_is_made_changed_and_removed(lab, ada):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_a_phone_in_light_and_dark(lab, person, scheme):
     ada = person("ada", viewport=WIDTHS["phone"], color_scheme=scheme)
-    page = ada.log_in()
+    page = log_in(ada)
     address = submit(ada, STUDY, "A title of some length, without any end in sight " * 3)
     page.goto(address)
     wait_for_report(page)

@@ -442,6 +442,10 @@ def times(clients: list[httpx.Client], address: str) -> list[float]:
     return [median(sorted(taken)[: ROUNDS // 2]) for taken in seconds]
 
 
+# Of a machine that does other things as well; to read 10,000 runs takes several times that.
+SLACK_S = 0.03
+
+
 def test_pages_take_no_longer_with_many_runs(tmp_path, monkeypatch, database_url):
     monkeypatch.setitem(PEOPLE, "tia", person("tia", "participant", *"0123456789"))
     postgresql = database_url.startswith("postgresql")
@@ -463,7 +467,7 @@ def test_pages_take_no_longer_with_many_runs(tmp_path, monkeypatch, database_url
                     client.get(address)
             for address in addresses:
                 little, much = times(clients, address)
-                assert much <= ALLOWED * little, (login, address, little, much)
+                assert much <= ALLOWED * little + SLACK_S, (login, address, little, much)
 
 
 def test_a_page_asks_the_database_as_often_for_many_runs_as_for_few(tmp_path):

@@ -30,8 +30,10 @@ def pool() -> Iterator[WorkerPool]:
 
 
 def workers() -> list[psutil.Process]:
-    me = psutil.Process()
-    return [p for p in me.children() if "experiments.report.worker" in p.cmdline()]
+    children = psutil.Process().children()
+    # Whose end nobody has looked at yet has no command line any more.
+    alive = [p for p in children if p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in alive if "experiments.report.worker" in p.cmdline()]
 
 
 def still_sound(pool: WorkerPool) -> bool:

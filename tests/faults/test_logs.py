@@ -24,15 +24,26 @@ EVERY_DAY = (
     # Of somebody who has logged out: their servers ask whether they may still come in.
     r"JupyterHub log:\d+\] 403 GET /hub/api/user \(@",
     # A page was closed, or its server stopped, while its websockets were open.
-    r"\[ConfigProxy\] .*ECONNRESET$",
+    r"\[ConfigProxy\] .*(ECONNRESET|EPIPE|socket hang up)$",
+)
+# Of a page that went away while its answer was being sent.
+GONE = re.compile(
+    r"^\[E [^\n]*Uncaught exception [^\n]*\n(?: [^\n]*\n)*?"
+    r" +tornado\.iostream\.StreamClosedError[^\n]*\n",
+    re.M,
 )
 
 
 def trouble_in(container: str) -> list[str]:
     """Lines of a container's log that look like trouble and are not said every day."""
     done = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
-    lines = (done.stdout + done.stderr).splitlines()
-    return [x for x in lines if TROUBLE.search(x) and not any(re.search(p, x) for p in EVERY_DAY)]
+    lines = GONE.sub("", done.stdout + done.stderr).splitlines()
+    found = [
+        number for number, line in enumerate(lines)
+        if TROUBLE.search(line) and not any(re.search(p, line) for p in EVERY_DAY)
+    ]  # fmt: skip
+    # With what follows, for a traceback says last what it is about.
+    return ["\n".join(lines[number : number + 25]) for number in found]
 
 
 def test_an_ordinary_day_leaves_clean_logs(tmp_path, browser, simulated_gpus):
