@@ -35,6 +35,8 @@ def main() -> int:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=5,
+        # The proxy keeps connections for later; one that we close just then is a 503 to somebody.
+        timeout_keep_alive=3600,
     )
     return 0
 

@@ -69,7 +69,10 @@ def jupyterlab(tmp_path_factory) -> Iterator[str]:
     config.chmod(0o755)
     page_config = config / "labconfig" / "page_config.json"
     page_config.parent.mkdir()
-    page_config.write_text(json.dumps({"hubPrefix": "/hub/", "hubUser": "ada"}))
+    # Notebook Jobs would ask the lab's service, and there is none here.
+    off = {"@jupyterlab/scheduler": True}
+    hub = {"hubPrefix": "/hub/", "hubUser": "ada", "disabledExtensions": off}
+    page_config.write_text(json.dumps(hub))
     port = free_port()
     container = docker(
         "run", "--detach", "--network", "host", "--label", "cohort.kind=test",

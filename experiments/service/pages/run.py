@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
@@ -58,9 +58,8 @@ def _is_published(context: Context, caller: Caller, run_id: str) -> bool:
 def _stage(context: Context, run: RunShape) -> str:
     if run.state not in ENDED:
         return OPEN
-    kept = context.folders.kept(run.id)
-    laid_out = run.removed_at or (kept / "report.html").exists() or read_collected(kept) is None
-    return DONE if laid_out else REPORTING
+    settled = run.removed_at or run.reported_at or not read_collected(context.folders.kept(run.id))
+    return DONE if settled else REPORTING
 
 
 def _told(context: Context, caller: Caller, run: RunShape) -> dict[str, Any]:
@@ -75,17 +74,26 @@ def _told(context: Context, caller: Caller, run: RunShape) -> dict[str, Any]:
         "changes": api.changes(context, caller, run.id).changes,
         "git": git or {},
         "verifications": verifications,
-        "verifying": any(one.state not in ENDED for one in verifications),
+        "verifying": any(_is_awaited(one, run) for one in verifications[:1]),
         "mine": mine,
         "secrets": _secrets(context, run) if mine else [],
     }
 
 
-def _verifications(session: Session, run: RunShape) -> list[Run]:
+def _verifications(session: Session, run: RunShape) -> list[Row]:
     """The latest runs that verify this one, without what is large in them."""
-    columns = Run.id, Run.state, Run.verdict, Run.created_at
+    columns = Run.id, Run.state, Run.verdict, Run.created_at, Run.started_at, Run.reported_at
     found = select(*columns).where(Run.verify_of == run.id).order_by(Run.created_at.desc())
     return list(session.execute(found.limit(VERIFICATIONS)))
+
+
+def _is_awaited(verification: Row, run: RunShape) -> bool:
+    """Whether a verification may still bring this run another verdict."""
+    if verification.state not in ENDED:
+        return True
+    if verification.verdict:  # of its own; it comes to the run that was verified after that
+        return (run.verdict or {}).get("again") != verification.id
+    return verification.started_at is not None and verification.reported_at is None
 
 
 def _secrets(context: Context, run: RunShape) -> list[str]:

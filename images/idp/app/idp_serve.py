@@ -21,6 +21,8 @@ async def run(app, port: int) -> None:
     config.include_server_header = False
     config.wsgi_max_body_size = 64 * 1024
     config.graceful_timeout = 3
+    # The proxy keeps connections for later; one that we close just then is a 503 to somebody.
+    config.keep_alive_timeout = 3600
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -3,27 +3,27 @@ import { showSince, showTimes } from "./common.js";
 
 let timer;
 let shown;
+let pressed = false; // a button that goes away between press and release is not clicked
 
 const part = () => document.querySelector("[data-live]");
 
 // What somebody is using is not pulled from under the hand.
 function inUse(region) {
   const active = document.activeElement;
-  const filling = region.contains(active) && active.matches("input, select, textarea");
+  const filling = region.contains(active) && active.matches("input:not([type=checkbox]), select, textarea");
   const selection = window.getSelection();
   const reading = !selection.isCollapsed && region.contains(selection.anchorNode);
-  const choosing = region.querySelector("input:checked");
-  return filling || reading || choosing || document.querySelector("dialog[open]");
+  return pressed || filling || reading || document.querySelector("dialog[open]");
 }
 
+const boxes = (region) => [...region.querySelectorAll("input[type=checkbox]")];
+
+// How to find again what has the focus.
 function focused(region) {
   const active = document.activeElement;
   if (!region.contains(active)) return null;
-  for (const name of ["data-to", "href"]) {
-    const value = active.getAttribute(name);
-    if (value) return `[${name}="${CSS.escape(value)}"]`;
-  }
-  return null;
+  const name = ["data-to", "href", "value"].find((one) => active.getAttribute(one));
+  return name ? `${active.localName}[${name}="${CSS.escape(active.getAttribute(name))}"]` : null;
 }
 
 function replace(region, html) {
@@ -36,6 +36,8 @@ function replace(region, html) {
     return;
   }
   const focus = focused(region);
+  const chosen = new Set(boxes(region).filter((box) => box.checked).map((box) => box.value));
+  for (const box of boxes(fresh)) box.checked = chosen.has(box.value);
   region.replaceWith(fresh);
   showTimes(fresh);
   showSince(fresh);
@@ -71,5 +73,7 @@ function plan() {
 export function follow() {
   if (!part()) return;
   plan();
+  document.addEventListener("pointerdown", () => { pressed = true; });
+  for (const over of ["pointerup", "pointercancel"]) document.addEventListener(over, () => { pressed = false; });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 }
