@@ -33,11 +33,18 @@ GONE = re.compile(
     re.M,
 )
 
+# Of a kernel that was stopped before it had read all of its modules.
+STOPPED = re.compile(
+    r"^Traceback \(most recent call last\):\n(?:  [^\n]*\n)*?  [^\n]*ipykernel_launcher[^\n]*\n"
+    r"(?:  [^\n]*\n)*?KeyboardInterrupt\n",
+    re.M,
+)
+
 
 def trouble_in(container: str) -> list[str]:
     """Lines of a container's log that look like trouble and are not said every day."""
     done = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
-    lines = GONE.sub("", done.stdout + done.stderr).splitlines()
+    lines = STOPPED.sub("", GONE.sub("", done.stdout + done.stderr)).splitlines()
     found = [
         number for number, line in enumerate(lines)
         if TROUBLE.search(line) and not any(re.search(p, line) for p in EVERY_DAY)
