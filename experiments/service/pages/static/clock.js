@@ -1,5 +1,6 @@
 // A cron expression in a form: presets for it, and the next times that it names.
 import { API, json, make } from "./common.js";
+import { forgetBeside } from "./refusals.js";
 
 const TIME = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false };
 
@@ -16,7 +17,7 @@ export function readClock(form) {
   return Object.fromEntries(names.map((name) => [name, form.elements[name].value.trim()]));
 }
 
-// Keeps presets and next times as the fields are; `refused` is given what is wrong, or null.
+// Keeps presets and next times as the fields are; `refused` is given what is wrong with them.
 export function watchClock(form, refused) {
   const preset = form.querySelector("#f-preset");
   const { cron, timezone } = form.elements;
@@ -30,7 +31,6 @@ export function watchClock(form, refused) {
       const { times } = await json("POST", `${API}/schedules/preview`, { cron: cron.value.trim(), timezone: timezone.value.trim() });
       if (number !== asked) return;
       next.replaceChildren(...times.map((time) => make("li", {}, timeWords(time, timezone.value.trim()))));
-      refused(null);
     } catch (error) {
       if (number !== asked) return;
       next.replaceChildren();
@@ -39,6 +39,7 @@ export function watchClock(form, refused) {
   }
 
   const later = () => {
+    [cron, timezone].forEach(forgetBeside);
     clearTimeout(timer);
     timer = setTimeout(look, 300);
   };

@@ -60,6 +60,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Buttons whose work a script does are off until that is there: a press is never lost.
+export function enable(root = document) {
+  for (const button of root.querySelectorAll("[data-send], [data-open]")) button.disabled = false;
+}
+
 // Asks a question and resolves to true if the answer is yes.
 export function ask(question) {
   const dialog = document.getElementById("ask");

@@ -1,5 +1,5 @@
 // Keeps the part of a page that is marked data-live current: the service renders it again.
-import { showSince, showTimes } from "./common.js";
+import { enable, showSince, showTimes } from "./common.js";
 
 let timer;
 let shown;
@@ -39,6 +39,7 @@ function replace(region, html) {
   const chosen = new Set(boxes(region).filter((box) => box.checked).map((box) => box.value));
   for (const box of boxes(fresh)) box.checked = chosen.has(box.value);
   region.replaceWith(fresh);
+  enable(fresh);
   showTimes(fresh);
   showSince(fresh);
   if (focus) fresh.querySelector(focus)?.focus();

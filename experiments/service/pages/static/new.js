@@ -1,7 +1,7 @@
 // The form of a new run: once, as a sweep, or by the clock.
 import { PREFIX, json, make, showTimes } from "./common.js";
 import { readClock, watchClock } from "./clock.js";
-import { forgetRefusals, showRefusal } from "./refusals.js";
+import { forgetBeside, forgetRefusals, showRefusal } from "./refusals.js";
 
 const form = document.getElementById("draft");
 const go = document.getElementById("go");
@@ -91,9 +91,7 @@ async function plan() {
   }
   try {
     const found = await json("POST", `${PREFIX}/new/plan`, draft());
-    if (turn !== planned) return;
-    forgetRefusals(form);
-    if (sweep) showPlan(found);
+    if (turn === planned && sweep) showPlan(found);
   } catch (error) {
     if (turn !== planned) return;
     if (sweep) members.replaceChildren();
@@ -119,7 +117,7 @@ function showKind() {
   go.textContent = { run: "Run", sweep: "Run the sweep", schedule: "Schedule" }[kind()];
   if (kind() === "schedule" && !watching) {
     watching = true;
-    watchClock(form, (error) => (error ? showRefusal(form, error, refused) : forgetRefusals(form)));
+    watchClock(form, (error) => showRefusal(form, error, refused));
   }
 }
 
@@ -138,19 +136,21 @@ function offer(run) {
 async function submit(again) {
   go.disabled = true;
   same.hidden = refused.hidden = true;
+  forgetRefusals(form);
   try {
+    if (kind() === "sweep" && Object.keys(axes()).length === 0) throw new Error("Give one parameter at least several values.");
     const made = await json("POST", `${PREFIX}/new`, { ...draft(), again });
-    if (made.same) offer(made.same);
-    else location.assign(made.url);
+    if (!made.same) return location.assign(made.url); // the button stays off until that is there
+    offer(made.same);
   } catch (error) {
     showRefusal(form, error, refused)?.focus();
-  } finally {
-    go.disabled = false;
   }
+  go.disabled = false;
 }
 
 form.addEventListener("input", (event) => {
   const { parameter, axis, secret } = event.target.dataset;
+  forgetBeside(event.target);
   touched.add(parameter ?? axis ?? secret ?? event.target.name);
   same.hidden = true;
   showKind();

@@ -1,5 +1,5 @@
 // What every page does: times, buttons that send, forms that choose, tables that sort.
-import { ask, send, showSince, showTimes, tell } from "./common.js";
+import { ask, enable, send, showSince, showTimes, tell } from "./common.js";
 import "./forms.js";
 import { follow, look } from "./live.js";
 import { makeSortable } from "./sort.js";
@@ -73,6 +73,7 @@ document.addEventListener("change", (event) => {
   if (form && "auto" in form.dataset) form.requestSubmit();
 });
 
+enable();
 showTimes();
 showSince();
 setInterval(showSince, 1000);

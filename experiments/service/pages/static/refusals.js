@@ -14,24 +14,30 @@ function place(form, facts) {
 
 const fieldOf = (note) => note.parentElement.querySelector("input, select, textarea");
 
+function forget(note) {
+  note.textContent = "";
+  fieldOf(note)?.removeAttribute("aria-invalid");
+}
+
 export function forgetRefusals(form) {
-  for (const note of places(form)) {
-    note.textContent = "";
-    fieldOf(note)?.removeAttribute("aria-invalid");
-  }
+  places(form).forEach(forget);
+}
+
+// What was wrong with a field is over once it is changed, until it is found wrong again.
+export function forgetBeside(field) {
+  const note = field.parentElement.querySelector("[data-error], [data-error-parameter]");
+  if (note) forget(note);
 }
 
 // Returns the field that is to blame, if the form has it.
 export function showRefusal(form, error, otherwise) {
-  forgetRefusals(form);
   const note = error.facts && place(form, error.facts);
   const visible = note && !note.closest("[hidden]");
+  otherwise.hidden = Boolean(visible);
   if (!visible) {
     otherwise.textContent = error.message;
-    otherwise.hidden = false;
     return null;
   }
-  otherwise.hidden = true;
   note.textContent = error.message;
   note.closest("details")?.setAttribute("open", "");
   const field = fieldOf(note);

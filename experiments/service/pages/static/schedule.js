@@ -7,11 +7,12 @@ const form = document.querySelector("#change form");
 
 if (form) {
   const note = form.querySelector("[role=alert]");
-  watchClock(form, (error) => (error ? showRefusal(form, error, note) : forgetRefusals(form)));
+  watchClock(form, (error) => showRefusal(form, error, note));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button:not([type=button])");
     button.disabled = true;
+    forgetRefusals(form);
     try {
       await json("PATCH", form.getAttribute("action"), { ...readClock(form), title: form.elements.title.value });
       location.reload();
