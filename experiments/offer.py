@@ -119,11 +119,12 @@ class Offer:
             )
 
     def clock_time(self, then: datetime) -> str:
-        """A time as people say it, in the lab's zone: the day only if it is not today."""
+        """A time as people say it, in the lab's zone: day and year only if they are not now's."""
         local, today = then.astimezone(self.zone), self.now().astimezone(self.zone)
         if local.date() == today.date():
             return f"{local:%H:%M}"
-        return f"{local.day} {local:%B}, {local:%H:%M}"
+        year = "" if local.year == today.year else f" {local.year}"
+        return f"{local.day} {local:%B}{year}, {local:%H:%M}"
 
 
 def need_of(run) -> Room:

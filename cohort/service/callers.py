@@ -106,6 +106,8 @@ class Hub:
             answer = await self._http.get(f"/users/{login}")
         except httpx.TransportError as e:
             raise Refusal(HUB_AWAY, code="hub_away", status=503) from e
+        if answer.status_code >= 500:  # nobody loses their role because the hub is unwell
+            raise Refusal(HUB_AWAY, code="hub_away", status=503)
         found = _caller(login, answer.json() if answer.status_code == 200 else {})
         if len(self._people) > 5000:
             self._people.clear()

@@ -98,13 +98,14 @@ class Sessions:
         })  # fmt: skip
         answer = RedirectResponse(f"/hub/api/oauth2/authorize?{query}", 302)
         kept = json.dumps({"state": state, "next": following, "verifier": verifier})
-        self._set(answer, self._state, kept, STATE_SECONDS)
+        self._set(answer, self._state_cookie(state), kept, STATE_SECONDS)
         return answer
 
     async def callback(self, request: Request) -> Response:
         """Take the hub's answer; a missing, wrong or replayed state is a 400."""
-        kept = json.loads(self._open(request, self._state, STATE_SECONDS) or "{}")
         state, code = request.query_params.get("state", ""), request.query_params.get("code")
+        cookie = self._state_cookie(state)
+        kept = json.loads(self._open(request, cookie, STATE_SECONDS) or "{}")
         if not code or not kept or not hmac.compare_digest(state.encode(), kept["state"].encode()):
             raise Refusal(STALE, code="login_stale", status=400)
         try:
@@ -115,7 +116,7 @@ class Sessions:
             raise Refusal(STALE, code="login_stale", status=400) from e
         answer = RedirectResponse(kept["next"], 302)
         self._set(answer, self._cookie, token, SESSION_SECONDS)
-        answer.delete_cookie(self._state, path=self.hub.prefix)
+        answer.delete_cookie(cookie, path=self.hub.prefix)
         return answer
 
     async def log_out(self, request: Request) -> Response:
@@ -128,6 +129,10 @@ class Sessions:
         """Where to log in, to come back to what was asked for."""
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return f"{self.hub.prefix}login?{urlencode({'next': here})}"
+
+    def _state_cookie(self, state: str) -> str:
+        """One for each log-in: a page may log in by itself while somebody clicks on another."""
+        return f"{self._state}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
     def _check_word(self, request: Request) -> None:
         given = request.headers.get("x-xsrftoken", "")

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -499,23 +499,28 @@ def test_download_and_compare(experiments, service):
     assert len(experiments("compare", one["id"], two["id"], "--json").json["rows"]) == 2
 
 
-def interrupted(process: subprocess.Popen) -> tuple[str, str]:
-    """Press Ctrl-C, as often as it takes: Python drops one that comes while it cleans up."""
-    with process:
-        for _ in range(5):
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                return process.communicate(timeout=8)
-        process.kill()
-    raise AssertionError("Ctrl-C does not end it")
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """What is started minds Ctrl-C: whoever runs in a shell's background inherits that it does not.
+
+    A program that is started finds the default again where its parent has a handler.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
-def test_interrupted_while_waiting_it_leaves_the_run_going(service):
+def test_interrupted_while_waiting_it_leaves_the_run_going(service, ctrl_c):
     service.steps = []
     line = [*COMMAND, "submit", "train.ipynb", "--wait", "--json"]
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    eventually(lambda: len([1 for _, path, _ in service.asked if path.startswith("/runs/")]) > 1)
-    out, err = interrupted(process)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(line, **pipes) as process:
+        eventually(lambda: len([p for _, p, _ in service.asked if p.startswith("/runs/")]) > 1)
+        process.send_signal(signal.SIGINT)
+        try:
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     [name] = service.runs
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith(f"experiments: Interrupted. {name} goes on.")

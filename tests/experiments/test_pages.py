@@ -406,7 +406,7 @@ def test_scripts_and_styles_are_asked_for_anew_and_not_sent_again(lab):
 # Many runs.
 
 FEW, MANY = 100, 10_000 if os.environ.get("COHORT_CAMPAIGN") else 3_000
-ROUNDS, ALLOWED = 15, 1.5
+ROUNDS, ALLOWED, TRIES = 15, 1.5, 4
 LOOKED_AT = ["/", "/queue", "/gallery"]
 # Each gives a whole page of a small house too. Of many teams a search reads a page each, which
 # a small house does not have: so only who sees everything searches here.
@@ -442,10 +442,6 @@ def times(clients: list[httpx.Client], address: str) -> list[float]:
     return [median(sorted(taken)[: ROUNDS // 2]) for taken in seconds]
 
 
-# Of a machine that does other things as well; to read 10,000 runs takes several times that.
-SLACK_S = 0.03
-
-
 def test_pages_take_no_longer_with_many_runs(tmp_path, monkeypatch, database_url):
     monkeypatch.setitem(PEOPLE, "tia", person("tia", "participant", *"0123456789"))
     postgresql = database_url.startswith("postgresql")
@@ -466,8 +462,11 @@ def test_pages_take_no_longer_with_many_runs(tmp_path, monkeypatch, database_url
                 for address in addresses:
                     client.get(address)
             for address in addresses:
-                little, much = times(clients, address)
-                assert much <= ALLOWED * little + SLACK_S, (login, address, little, much)
+                # What is slow is slow each time; a busy machine is so only now and then.
+                taken = []
+                while not taken or (len(taken) < TRIES and taken[-1][1] > ALLOWED * taken[-1][0]):
+                    taken.append(times(clients, address))
+                assert taken[-1][1] <= ALLOWED * taken[-1][0], (login, address, taken)
 
 
 def test_a_page_asks_the_database_as_often_for_many_runs_as_for_few(tmp_path):

@@ -45,6 +45,16 @@ def test_log_out_of_the_lab_is_log_out_here(lab, visitor):
     assert ada.http.get(f"{lab.url}{PATH}/").url.path == "/hub/login"
 
 
+def test_two_log_ins_at_once_both_come_to_their_end(lab, visitor):
+    ada = visitor("ada")
+    first, second = (
+        ada.http.get(f"{lab.url}{PATH}/login", follow_redirects=False).headers["location"]
+        for _ in range(2)
+    )
+    for address in (first, second):
+        assert ada.http.get(lab.url + address).url.path == f"{PATH}/"
+
+
 @pytest.mark.parametrize("query", ["", "?code=x", "?code=x&state=y", "?state=y"])
 def test_a_wrong_state_is_refused_and_nobody_is_logged_in(lab, visitor, query):
     ada = visitor("ada")

@@ -115,7 +115,7 @@ def test_a_full_disk_leaves_nothing_and_is_no_refusal(store, tmp_path):
     assert on_disk(tmp_path) == []
 
 
-@pytest.mark.skipif(not os.environ.get("COHORT_CAMPAIGN"), reason="writes 200 MB")
+@pytest.mark.skipif(not os.environ.get("COHORT_CAMPAIGN"), reason="no COHORT_CAMPAIGN: 200 MB")
 def test_the_caps_as_they_are(store):
     noise = random.Random(1).randbytes(CAPS.file_bytes)
     assert store.add_archive(archive({"a": noise})).bytes == CAPS.file_bytes
