@@ -220,6 +220,11 @@ def read_state(found: dict) -> JobState:
     """Turn what ``inspect`` says into a `JobState`."""
     state = found["State"]
     status = STATUS.get(state["Status"], "ended")
+    started = _time(state["StartedAt"])
+    ended = _time(state["FinishedAt"]) if status == "ended" else None
+    if started and ended:
+        # The engine may note a very short job's start after its end.
+        ended = max(started, ended)
     return JobState(
         name=found["Name"].removeprefix("/"),
         id=found["Id"],
@@ -227,8 +232,8 @@ def read_state(found: dict) -> JobState:
         status=status,
         exit_code=state["ExitCode"] if status == "ended" else None,
         out_of_memory=bool(state.get("OOMKilled")),
-        started_at=_time(state["StartedAt"]),
-        ended_at=_time(state["FinishedAt"]) if status == "ended" else None,
+        started_at=started,
+        ended_at=ended,
         error=state.get("Error") or "",
     )
 

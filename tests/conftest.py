@@ -91,13 +91,10 @@ def person(lab, browser, request):
 
 @pytest.fixture
 def fresh(lab) -> Iterator[labs.Lab]:
-    """The session's lab with no server running, before and after."""
-    accounts = [u["name"] for u in lab.api("GET", "/users?state=active").json()]
-    for account in accounts:
-        lab.stop(account)
+    """The session's lab with no server running and nothing in any home, before and after."""
+    lab.empty_homes()
     yield lab
-    for account in [u["name"] for u in lab.api("GET", "/users?state=active").json()]:
-        lab.stop(account)
+    lab.empty_homes()
 
 
 @pytest.hookimpl(hookwrapper=True)

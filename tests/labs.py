@@ -135,6 +135,16 @@ class Lab:
             self.api("DELETE", f"/users/{account}/server")
             eventually(lambda: not self.server(account), what=f"{account} stopped")
 
+    def empty_homes(self) -> None:
+        """Stop every server and remove what the homes hold; the homes themselves stay."""
+        for user in self.api("GET", "/users?state=active").json():
+            self.stop(user["name"])
+        for path in [*self.data.glob("teams/*/*"), *self.data.glob("people/*/*")]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
     def container(self, account: str) -> str:
         """Name of an account's container (for the simple names that tests use)."""
         return f"{self.project}-u-{account}"

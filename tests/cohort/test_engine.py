@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cohort.engine import EngineUnreachableError, ImageMissingError, Mount
-from cohort.engine_docker import PIDS, DockerEngine
+from cohort.engine_docker import PIDS, DockerEngine, read_state
 from cohort.errors import EngineError
 from tests.engines import Door, Jobs, jobs_in
 from tests.labs import docker, eventually, free_subnet
@@ -150,10 +150,24 @@ def test_an_end_says_when_and_with_what(engine, jobs):
     engine.submit(job)
     state = ended(engine, job.name)
     assert (state.exit_code, state.out_of_memory, state.error) == (5, False, "")
-    assert before < state.started_at < state.ended_at < datetime.now(UTC)
+    assert before < state.started_at <= state.ended_at < datetime.now(UTC)
     assert engine.all(jobs.labels) == [state]
     assert sorted(engine.logs(job.name, 1000).split()) == [b"err", b"out"]
     assert len(engine.logs(job.name, 2)) == 2
+
+
+def test_no_job_ends_before_it_starts():
+    """Seen on a busy machine: the engine noted the start of ``exit`` after its end."""
+    found = {
+        "Name": "/job", "Id": "1", "Config": {"Labels": None},
+        "State": {
+            "Status": "exited", "ExitCode": 0,
+            "StartedAt": "2026-11-24T02:07:53.288143000Z",
+            "FinishedAt": "2026-11-24T02:07:53.287223000Z",
+        },
+    }  # fmt: skip
+    state = read_state(found)
+    assert state.started_at == state.ended_at == datetime(2026, 11, 24, 2, 7, 53, 288143, UTC)
 
 
 def test_memory_runs_out_in_the_job_itself(engine, jobs):
