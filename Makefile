@@ -45,9 +45,10 @@ bench: dev  ## measure every figure that the README quotes
 	@$(PYTHON) -m tests.prepare
 	@$(PYTHON) -m bench $(ARGS)
 
-curriculum: dev  ## run and prove the course: every lesson, solution and wrong answer
+curriculum: dev  ## prove the course by running it, and publish it to the lab
 	@$(PYTHON) -m tests.prepare
 	@$(PYTHON) -m curriculum.build prove $(ARGS)
+	@$(PYTHON) -m curriculum.build publish --settings $(SETTINGS)
 
 lint: dev  ## style and formatting
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .

@@ -11,10 +11,12 @@ from bench.results import Figure, write
 from bench.runs import measure_runs
 from bench.spawns import BURST, bursts, side_by_side
 from bench.stock import StockHub
+from bench.teaching import measure_deadline
 from cohort.lab.images import image_names
-from tests.labs import PEOPLE, Lab
+from tests.labs import PEOPLE, Lab, brought_up, owned
 
 START = time.monotonic()
+CROWD = [f"p{number:02}" for number in range(BURST)]
 
 
 def say(text: str) -> None:
@@ -23,12 +25,15 @@ def say(text: str) -> None:
 
 
 def main() -> int:
-    """Measure what is asked for (``spawns``, ``runs``), or everything."""
-    asked = set(sys.argv[1:]) or {"spawns", "runs"}
+    """Measure what is asked for (``spawns``, ``runs``, ``teaching``), or everything."""
+    asked = set(sys.argv[1:]) or {"spawns", "runs", "teaching"}
     figures = measure_spawns() if "spawns" in asked else []
     if "runs" in asked:
         say("experiments")
         figures += measure_experiments(say)
+    if "teaching" in asked:
+        say("teaching")
+        figures += measure_teaching()
     print(write(figures))
     return 0
 
@@ -37,17 +42,23 @@ def measure_spawns() -> list[Figure]:
     """Bring up our lab and a stock hub side by side, and measure."""
     images = image_names()[1]
     with tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder:
-        lab = Lab(Path(folder))
-        many = "".join(f"p{n:02},Person {n},p{n:02}@lab.example,apollo,participant\n" for n in range(BURST))  # noqa: E501  # fmt: skip
-        lab.people.write_text(PEOPLE + many, encoding="utf-8")
+        lab = crowded(Path(folder))
         stock_folder = Path(folder) / "stock"
         stock_folder.mkdir()
         stock = StockHub(stock_folder, images.hub, images.workspace)
-        try:
-            return measure(lab, stock, images.workspace)
-        finally:
-            lab.down()
-            stock.down()
+        with owned(lab):
+            try:
+                return measure(lab, stock, images.workspace)
+            finally:
+                stock.down()
+
+
+def crowded(folder: Path) -> Lab:
+    """A lab with as many more people as come at once."""
+    lab = Lab(folder)
+    rows = [f"{name},{name.title()},{name}@lab.example,apollo,participant\n" for name in CROWD]
+    lab.people.write_text(PEOPLE + "".join(rows), encoding="utf-8")
+    return lab
 
 
 def measure(lab: Lab, stock: StockHub, image: str) -> list[Figure]:
@@ -65,13 +76,20 @@ def measure(lab: Lab, stock: StockHub, image: str) -> list[Figure]:
 
 def measure_experiments(say) -> list[Figure]:
     """What runs are measured by, on a lab with nothing else in it."""
-    with tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder:
-        lab = Lab(Path(folder))
-        try:
-            lab.up()
-            return measure_runs(lab, image_names()[1].workspace, say)
-        finally:
-            lab.down()
+    with (
+        tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder,
+        brought_up(Lab(Path(folder))) as lab,
+    ):
+        return measure_runs(lab, image_names()[1].workspace, say)
+
+
+def measure_teaching() -> list[Figure]:
+    """What hand-ins are measured by, on a lab with nothing else in it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder,
+        brought_up(crowded(Path(folder))) as lab,
+    ):
+        return measure_deadline(lab, CROWD, say)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ class Asker:
             base_url=f"{lab.url}/services/experiments/",
             headers={"Authorization": f"token {token}"},
             timeout=120,
-            limits=httpx.Limits(max_connections=100),
+            # Shorter than the proxy keeps connections: a request on one that it closes just then
+            # is lost.
+            limits=httpx.Limits(max_connections=100, keepalive_expiry=2),
         )
 
     def close(self) -> None:
@@ -69,10 +71,12 @@ class Asker:
         return self.ask("POST", "runs", json=body)["run"]
 
     def wait(self, run_id: str) -> dict:
-        """The run once it has ended."""
+        """The run once its report is made, and with it all that the machine had to do for it."""
         while True:
             run = self.ask("GET", f"runs/{run_id}")
-            if run["state"] in ENDED:
+            if run["state"] in ENDED - {"succeeded"}:
+                raise AssertionError(f"a run went wrong: {run}")
+            if run["reported_at"]:
                 return run
             time.sleep(0.05)
 

@@ -46,8 +46,8 @@ def write(figures: list[Figure]) -> str:
     old.update({f.name: f.row() for f in figures})
     LATEST.parent.mkdir(exist_ok=True)
     LATEST.write_text(json.dumps(old, indent=2) + "\n")
-    lines = [f"{'figure':<20} {'value':>9} {'p95':>9} {'n':>4}  {'unit':<6} goal"]
+    lines = [f"{'figure':<28} {'value':>9} {'p95':>9} {'n':>4}  {'unit':<8} goal"]
     for f in figures:
         shown = "" if f.p95 is None else f"{f.p95:.3g}"
-        lines.append(f"{f.name:<20} {f.value:>9.3g} {shown:>9} {f.n:>4}  {f.unit:<6} {f.goal}")
+        lines.append(f"{f.name:<28} {f.value:>9.3g} {shown:>9} {f.n:>4}  {f.unit:<8} {f.goal}")
     return "\n".join(lines)

@@ -85,20 +85,27 @@ class BlobStore:
         except FileNotFoundError:
             raise BlobMissingError(f"There is no content {sha256} in the store.") from None
 
+    def hashes(self, older_than_s: float = 0) -> Iterator[str]:
+        """What is in the store and was put there, the last time, no later than that ago."""
+        for path in self._folder.glob("[0-9a-f][0-9a-f]/*"):
+            if is_older(path, older_than_s):
+                yield path.name
+
+    def remove(self, sha256: str, older_than_s: float) -> bool:
+        """Remove content if it is that old still; whether it was removed.
+
+        A batch that is under way may count on it: whoever puts must look again at its end, when
+        nobody removes.
+        """
+        return remove_old(self.path(sha256), older_than_s)
+
     def sweep_temporary(self, older_than_s: float = 3600) -> int:
         """Remove what killed processes left, unless it was written to lately; return how many.
 
         At the start of the only process that puts, ``older_than_s=0`` removes all of it.
         """
-        removed = 0
-        for path in self.incoming.iterdir():
-            try:
-                if time.time() - path.stat().st_mtime >= older_than_s:
-                    path.unlink()
-                    removed += 1
-            except FileNotFoundError:  # its put has just ended
-                continue
-        return removed
+        # One that is gone is one whose put has just ended.
+        return sum(remove_old(path, older_than_s) for path in self.incoming.iterdir())
 
 
 class Batch:
@@ -133,9 +140,7 @@ class Batch:
         path = self._store.path(blob.sha256)
         # Another process may have put it a moment ago and not yet come to syncing its folder.
         self._folders.add(path.parent)
-        # A size that is not the content's is a disk's fault: the file is written anew.
-        known = path.is_file() and path.stat().st_size == blob.size
-        return not known and blob.sha256 not in self._temporary
+        return blob.sha256 not in self._temporary and not _is_kept(path, blob.size)
 
     def commit(self) -> None:
         """Move everything into place, and return once that is on disk."""
@@ -154,6 +159,37 @@ class Batch:
         for temporary in self._temporary.values():
             temporary.unlink(missing_ok=True)
         self._temporary.clear()
+
+
+def is_older(path: Path, seconds: float) -> bool:
+    """Whether a file is there and was last written, or put again, at least that long ago."""
+    try:
+        return time.time() - path.stat().st_mtime >= seconds
+    except FileNotFoundError:
+        return False
+
+
+def remove_old(path: Path, seconds: float) -> bool:
+    """Remove a file if it `is_older`; whether it was there and was."""
+    try:
+        if not is_older(path, seconds):
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_kept(path: Path, size: int) -> bool:
+    """Whether content is in its place; its age begins anew then."""
+    try:
+        # A size that is not the content's is a disk's fault: the file is written anew.
+        if path.stat().st_size != size:
+            return False
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def sync(*paths: Path) -> None:

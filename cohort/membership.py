@@ -35,6 +35,23 @@ def team_of(account: str) -> str | None:
     return account.removeprefix("team-") if account.startswith("team-") else None
 
 
+def course_account(course: str) -> str:
+    """Name of the hub account that owns a course's server."""
+    return f"course-{course}"
+
+
+def course_of(account: str) -> str | None:
+    """Course of a hub account, or None if it is a person's or a team's."""
+    return account.removeprefix("course-") if account.startswith("course-") else None
+
+
+def kind_of(account: str) -> str:
+    """What a hub account's server is: ``desk``, ``team`` or ``course``."""
+    if team_of(account):
+        return "team"
+    return "course" if course_of(account) else "desk"
+
+
 def is_reserved(login: str) -> bool:
     """True for the names of team and course accounts, which nobody may log in as."""
     return login.startswith(RESERVED)

@@ -15,6 +15,8 @@ NAMES = (
     "roster_token",
     "experiments_token",
     "experiments_key",  # seals sessions and runs' secrets
+    "grading_token",
+    "grading_key",  # seals sessions
 )
 
 

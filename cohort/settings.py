@@ -15,15 +15,18 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from cohort.settings_courses import Course
 from cohort.settings_experiments import Experiments, Mail
 from cohort.settings_login import Login
+from cohort.settings_programme import Programme
 from cohort.settings_types import NAME, ROLES, Model, Name, Role, Size, parse_size
 
-__all__ = ["NAME", "ROLES", "Login", "Model", "Profile", "Role", "Settings", "parse_size"]
+__all__ = ["NAME", "ROLES", "Course", "Login", "Model", "Profile", "Role", "Settings", "parse_size"]
 
 # On the gateway of the users' network, the one address of the host that containers reach:
 HUB_PORT = 8081  # the hub's API
-SERVICE_PORTS = {"experiments": 8083}  # services that programs in workspaces talk to
+# Services that programs in workspaces talk to.
+SERVICE_PORTS = {"experiments": 8083, "grading": 8084}
 # Services with a loopback port, in the order of their ports.
 INTERNAL = ("proxy-api", "idp", "grading", "experiments", "culler", "metrics")
 
@@ -167,7 +170,9 @@ class Profile(Model):
 
     name: Name = Field(description="names the profile")
     title: str = Field(min_length=1, max_length=60, description="what people see")
-    kind: Literal["desk", "team"] = Field(description="a person's desk or a team's workspace")
+    kind: Literal["desk", "team", "course"] = Field(
+        description="a person's desk, a team's workspace or a course's server"
+    )
     image: str = Field("workspace", description="the lab's own image, or another by full name")
     cpus: float = Field(2, gt=0, le=512, description="CPU limit")
     memory: Size = Field("4G", description="memory limit; there is no swap")
@@ -176,22 +181,14 @@ class Profile(Model):
     roles: tuple[Role, ...] = Field(ROLES, description="whose choice it is")
 
     @model_validator(mode="after")
-    def _desk_without_gpu(self) -> Profile:
-        if self.kind == "desk" and self.gpus:
-            raise ValueError("a desk has no GPU: use a profile of kind team")
+    def _gpus_for_teams(self) -> Profile:
+        if self.kind != "team" and self.gpus:
+            raise ValueError(f"a {self.kind} has no GPU: use a profile of kind team")
         return self
 
     @property
     def memory_bytes(self) -> int:
         return parse_size(self.memory)
-
-
-class Course(Model):
-    """A course of the programme."""
-
-    id: Name = Field(description="names the course")
-    title: str = Field(min_length=1, max_length=80, description="what people see")
-    folder: str = Field("", description="its folder in the curriculum")
 
 
 class Settings(Model):
@@ -207,6 +204,7 @@ class Settings(Model):
     idle: Idle = Idle()
     experiments: Experiments = Experiments()
     mail: Mail = Mail()
+    programme: Programme = Programme()
     profiles: tuple[Profile, ...] = Field(min_length=1)
     courses: tuple[Course, ...] = ()
 
@@ -215,9 +213,18 @@ class Settings(Model):
         names = [p.name for p in self.profiles]
         if len(set(names)) != len(names):
             raise ValueError("two profiles have the same name")
-        for kind in ("desk", "team"):
+        for kind in ("desk", "team", *(["course"] if self.courses else [])):
             if not any(p.kind == kind for p in self.profiles):
                 raise ValueError(f'profiles: expected at least one of kind "{kind}"')
+        ids = [c.id for c in self.courses]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two courses have the same id")
+        late = [one for c in self.courses for one in c.plan if one.last_week > self.programme.weeks]
+        if late:
+            raise ValueError(
+                f"courses: {late[0].title!r} is in week {late[0].last_week}, and [programme] weeks "
+                f"is {self.programme.weeks}"
+            )
         if self.address.secure and self.tls.certificate is None and not self.address.bind:
             raise ValueError(
                 "address.url: https needs [tls], or address.bind if a proxy before us ends TLS"
@@ -234,6 +241,10 @@ class Settings(Model):
     def database_url(self) -> str:
         """SQLAlchemy URL; SQLite in the data folder unless ``database`` names a server."""
         return self.database or f"sqlite:///{self.data / 'cohort.db'}"
+
+    def courses_of(self, login: str, role: str | None) -> list[Course]:
+        """The courses that somebody teaches, in the file's order."""
+        return [course for course in self.courses if course.taught_by(login, role)]
 
     def profiles_for(self, kind: str, role: str) -> list[Profile]:
         """Profiles of a kind that a role may choose, in the file's order: the first is default."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from cohort.gpus import GpuLedger, utc_now
 from experiments.admission import release
 from experiments.changes import Cause, after_failure, lock, move
 from experiments.endings import Ending, decide, ending
-from experiments.launch import Launcher, read_stopped, remove_tree, secrets_of
+from experiments.launch import Launcher, read_stopped, remove_tree
 from experiments.report.collect import collect
 from experiments.report.result import RunnerResult
 from experiments.states import ACTIVE, ENDED, Reason, State
@@ -44,8 +44,8 @@ class Attempts:
     engine: Engine
     launcher: Launcher
     ledger: GpuLedger
-    # Given an ended run's id and the names of its secrets; may be called again for the same run.
-    report: Callable[[str, Sequence[str]], None]
+    # Given an ended run's id; may be called again for the same run.
+    report: Callable[[str], None]
     now: Callable[[], datetime] = utc_now
     # Held where a run is given devices and where they are taken back: between them, a retried
     # run could be given what its earlier attempt is about to release.
@@ -120,7 +120,7 @@ class Attempts:
         live = self.launcher.folders.of(run_id, attempt)
         last = run is not None and run.state in ENDED and run.attempt == attempt
         if report and last and live.exists():
-            self.report(run_id, secrets_of(live))
+            self.report(run_id)
         remove_tree(live)
 
     def _finish(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -23,8 +22,9 @@ from experiments.report.inputs import hash_inputs
 from experiments.report.provenance import Evidence, build_record
 from experiments.report.result import read_result
 from experiments.report.verify import Ended, verdict
+from experiments.retention import count_kept
 from experiments.snapshots import SnapshotStore
-from experiments.tables import Run, RunChange, Snapshot
+from experiments.tables import HandIn, Run, RunChange
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +45,14 @@ class Finisher:
         self._database, self._folders, self._snapshots = database, folders, snapshots
         self._renderer, self._scenarios = renderer, scenarios
 
-    def finish(self, run_id: str, secrets: Sequence[str] = ()) -> None:
-        """Make record, verdict and report of an ended run; ``secrets`` are names."""
+    def finish(self, run_id: str) -> None:
+        """Make record, verdict and report of an ended run."""
         kept = self._folders.kept(run_id)
         if read_collected(kept) is None:
             return  # it ended without ever having run
         with Session(self._database, expire_on_commit=False) as session:
             run = session.get_one(Run, run_id)
-            record = build_record(run, self._evidence(session, run, secrets))
+            record = build_record(run, self._evidence(session, run))
         judged = self._judge(run) if run.verify_of else None
         with Session(self._database) as session, session.begin():
             row = session.get_one(Run, run_id)
@@ -71,18 +71,19 @@ class Finisher:
         pages = self._renderer.render(kept / "notebook.ipynb", Facts(record, judged))
         for name, text in zip(REPORTS, pages, strict=True):
             keep_file(kept, name, text.encode())
+        count_kept(self._database, run_id, kept)
 
-    def _evidence(self, session: Session, run: Run, secrets: Sequence[str]) -> Evidence:
+    def _evidence(self, session: Session, run: Run) -> Evidence:
         kept = self._folders.kept(run.id)
-        snapshot = session.get(Snapshot, (run.snapshot, run.owner))
+        hand_in = session.get(HandIn, run.hand_in) if run.hand_in else None
         result = kept / "result.json"
         collected = read_collected(kept)
         changes = select(RunChange).where(RunChange.run_id == run.id).order_by(RunChange.number)
         return Evidence(
             manifest=self._snapshots.manifest(run.snapshot),
-            git=snapshot.git if snapshot else None,
+            handed_in_by=hand_in.author if hand_in else None,
+            git=hand_in.git if hand_in else None,
             result=read_result(result.read_bytes()) if result.exists() else None,
-            secrets=secrets,
             inputs=hash_inputs(run.parameters, self._scenarios),
             changes=session.scalars(changes).all(),
             left_out=collected.left_out if collected else (),

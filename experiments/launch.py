@@ -165,14 +165,6 @@ def secret_variable(name: str) -> str:
     return f"COHORT_SECRET_{name.upper()}"
 
 
-def secrets_of(live: Path) -> tuple[str, ...]:
-    """Names of the secrets that an attempt was given."""
-    try:
-        return tuple(json.loads((live / "order.json").read_bytes())["secrets"])
-    except (FileNotFoundError, ValueError):  # it was never written to its end
-        return ()
-
-
 def mark_stopped(live: Path, reason: Reason) -> None:
     """Note why an attempt is about to be killed; the first reason stays.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import case, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from experiments.errors import ExperimentError
 from experiments.offer import Offer, people
 from experiments.requests import RunRequest
 from experiments.states import State
-from experiments.tables import Run, RunChange, RunTag, RunTerm, Snapshot, new_id
+from experiments.tables import HandIn, Run, RunChange, RunTag, RunTerm, Snapshot, new_id
 from experiments.terms import terms_of
 
 
@@ -27,7 +27,8 @@ from experiments.terms import terms_of
 class Origin:
     """On whose behalf a run is asked for, and what for.
 
-    ``key`` is the service's own idempotency key, in place of the request's.
+    ``key`` is the service's own idempotency key, in place of the request's. ``hand_in`` is that
+    of an earlier run which this one repeats; without one it is the latest of the snapshot.
     """
 
     owner: str
@@ -37,6 +38,7 @@ class Origin:
     verify_of: str | None = None
     tolerance: dict | None = None
     key: str | None = None
+    hand_in: str | None = None
 
 
 def submit(session: Session, request: RunRequest, origin: Origin, offer: Offer) -> Run:
@@ -51,7 +53,8 @@ def submit(session: Session, request: RunRequest, origin: Origin, offer: Offer) 
         offer.check(request, origin.owner)
         check_snapshot(session, request.snapshot, origin.owner)
         _check_queue(session, origin.owner, offer)
-        run = _new_run(request, origin, offer)
+        hand_in = origin.hand_in or latest_hand_in(session, request.snapshot, origin)
+        run = _new_run(request, origin, offer, hand_in)
         try:
             with session.begin_nested():
                 session.add(run)
@@ -117,6 +120,13 @@ def check_snapshot(session: Session, snapshot: str, owner: str) -> None:
         )
 
 
+def latest_hand_in(session: Session, snapshot: str, origin: Origin) -> str | None:
+    """The hand-in of a snapshot that a new run is made from: its author's own, if there is one."""
+    mine = case((HandIn.author == origin.author, 0), else_=1)
+    found = select(HandIn.id).where(HandIn.snapshot == snapshot, HandIn.owner == origin.owner)
+    return session.scalar(found.order_by(mine, HandIn.at.desc(), HandIn.id).limit(1))
+
+
 def run_of_key(session: Session, owner: str, key: str | None) -> Run | None:
     """The run that an owner's idempotency key was used for, if it was."""
     if key is None:
@@ -136,7 +146,7 @@ def _check_queue(session: Session, owner: str, offer: Offer) -> None:
         )
 
 
-def _new_run(request: RunRequest, origin: Origin, offer: Offer) -> Run:
+def _new_run(request: RunRequest, origin: Origin, offer: Offer, hand_in: str | None) -> Run:
     image, image_digest = offer.image(request.image)
     return Run(
         id=new_id("run"),
@@ -152,7 +162,9 @@ def _new_run(request: RunRequest, origin: Origin, offer: Offer) -> Run:
         tolerance=origin.tolerance,
         image=image,
         image_digest=image_digest,
+        hand_in=hand_in,
         secrets=offer.seal.seal(request.secrets),
+        secret_names=sorted(request.secrets) or None,
         notify=request.notify.model_dump(exclude_none=True) or None,
         state=State.WAITING,
         created_at=offer.now(),

@@ -8,20 +8,22 @@ leaves nothing behind, and nobody is promised files that are half gone.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row, delete, select, update
 from sqlalchemy.orm import Session
 
 from experiments.changes import Cause, lock, record
 from experiments.offer import GIB
 from experiments.states import ENDED
-from experiments.tables import Run, Schedule, Snapshot
+from experiments.tables import HandIn, Run, Schedule, Snapshot
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def choose(session: Session, rules: Rules, now: datetime) -> dict[str, str]:
 def drop_snapshots(session: Session, rules: Rules, now: datetime) -> set[str]:
     """Forget snapshots that no run with files and no schedule uses any more.
 
-    Returns the hashes that nobody has now: their manifests may be deleted once this commits.
+    Returns the hashes that nobody has now: once this commits, `experiments.unused` removes them.
     """
     # Locked before it is asked who uses them: a submission that is under way ends first.
     old = session.scalars(
@@ -89,8 +91,34 @@ def drop_snapshots(session: Session, rules: Rules, now: datetime) -> set[str]:
     unused = [snapshot for snapshot in old if (snapshot.owner, snapshot.hash) not in used]
     for snapshot in unused:
         session.delete(snapshot)
+        _drop_hand_ins(session, snapshot)
     session.flush()
     return {snapshot.hash for snapshot in unused} - set(session.scalars(select(Snapshot.hash)))
+
+
+def _drop_hand_ins(session: Session, snapshot: Snapshot) -> None:
+    """Forget who handed a snapshot in, but for what runs' and schedules' records say."""
+    named = [
+        select(table.id).where(table.hand_in == HandIn.id).exists() for table in (Run, Schedule)
+    ]
+    session.execute(
+        delete(HandIn)
+        .where(HandIn.snapshot == snapshot.hash, HandIn.owner == snapshot.owner)
+        .where(*(~one for one in named))
+    )
+
+
+def count_kept(engine: Engine, run_id: str, kept: Path) -> None:
+    """Note what a run's files take up by now, reports and PDF included; unless they are to go."""
+    total = 0
+    for folder, _, names in os.walk(kept):
+        for name in names:
+            with suppress(FileNotFoundError):  # another thread has just put a newer one there
+                total += os.lstat(os.path.join(folder, name)).st_size
+    with Session(engine) as session, session.begin():
+        session.execute(
+            update(Run).where(Run.id == run_id, Run.removed_at.is_(None)).values(bytes_kept=total)
+        )
 
 
 def _of_one_owner(

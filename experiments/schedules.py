@@ -19,7 +19,7 @@ from experiments.changes import StateError, cancel
 from experiments.cron import check_cron, check_zone, last_times, next_times
 from experiments.errors import ExperimentError
 from experiments.offer import Offer, people
-from experiments.queue import Origin, check_snapshot, submit
+from experiments.queue import Origin, check_snapshot, latest_hand_in, submit
 from experiments.requests import RunRequest, ScheduleChange, ScheduleRequest
 from experiments.states import ACTIVE, State
 from experiments.tables import Run, Schedule, new_id
@@ -44,6 +44,7 @@ def create(session: Session, request: ScheduleRequest, origin: Origin, offer: Of
         author=origin.author,
         title=request.run.title or PurePosixPath(request.run.notebook).stem[:200],
         request=request.run.stored(),
+        hand_in=latest_hand_in(session, request.run.snapshot, origin),
         secrets=offer.seal.seal(request.run.secrets),
         created_at=now,
         **request.model_dump(include={"cron", "timezone", "missed", "overlap"}),
@@ -161,7 +162,8 @@ def _run_at(session: Session, schedule: Schedule, time: datetime, offer: Offer) 
     secrets = offer.seal.open(schedule.secrets)
     request = RunRequest.restored(schedule.request, secrets, title=schedule.title)
     key = f"{schedule.id}:{time.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
-    origin = Origin(schedule.owner, schedule.author, schedule_id=schedule.id, key=key)
+    origin = Origin(schedule.owner, schedule.author, schedule_id=schedule.id, key=key,
+                    hand_in=schedule.hand_in)  # fmt: skip
     return submit(session, request, origin, offer)
 
 

@@ -7,15 +7,14 @@ and not at a number, and of several conditions the rarest leads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Select, and_, func, literal, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased, defer
 
-from cohort.database import UtcDateTime
+from experiments import paging
 from experiments.checks import check_text
 from experiments.errors import ExperimentError
 from experiments.states import State
@@ -26,8 +25,6 @@ WORDS = 5  # of a search
 ENDINGS = 50  # words that one beginning is looked up as
 COUNTED = 200  # how far the hits of a condition are counted to find the rarest
 BRANCHES = 100  # of one statement; SQLite allows 500
-CURSOR = re.compile(r"(\d{8}T\d{12})~(run-[a-z0-9]{12})")
-CURSOR_TIME = "%Y%m%dT%H%M%S%f"
 TERMS = ("author", "notebook", "tag", "sweep", "schedule")
 
 
@@ -74,7 +71,7 @@ def find(session: Session, query: Query, limit: int = 50, after: str | None = No
 
     ``after`` is the ``next`` of the page before. Raises `ExperimentError` for what cannot be one.
     """
-    position = _position(after)
+    position = paging.position(after)
     conditions = _conditions(session, query)
     if not all(condition.pairs for condition in conditions):
         return Page([], None)
@@ -87,7 +84,7 @@ def find(session: Session, query: Query, limit: int = 50, after: str | None = No
 
 def published(session: Session, limit: int = 50, after: str | None = None) -> Page:
     """What teams show to the lab, the latest first; as `find`."""
-    position = _position(after)
+    position = paging.position(after)
     keys = select(Run.published_at, Run.id).where(Run.published_at.is_not(None))
     if position is not None:
         keys = keys.where(tuple_(Run.published_at, Run.id) < position)
@@ -198,24 +195,8 @@ def _page(session: Session, keys: Sequence[tuple[datetime, str]], limit: int) ->
     following = None
     if len(keys) > limit:
         at, run_id = keys[limit - 1]
-        following = f"{at.astimezone(UTC).strftime(CURSOR_TIME)}~{run_id}"
+        following = paging.cursor_after(at, run_id)
     return Page([runs[run_id] for run_id in ids], following)
-
-
-def _position(cursor: str | None):
-    """The key at which a page begins, as SQL."""
-    if cursor is None:
-        return None
-    match = CURSOR.fullmatch(cursor)
-    try:
-        at = datetime.strptime(match[1], CURSOR_TIME).replace(tzinfo=UTC) if match else None
-    except ValueError:
-        at = None
-    if at is None:
-        raise ExperimentError(
-            "That is no page of this list: begin with the first.", code="page_unknown"
-        )
-    return tuple_(literal(at, UtcDateTime()), literal(match[2]))
 
 
 def _checked(field: str, value: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cohort.archives import ArchiveError, ArchiveTooLargeError, Caps, read_archive, shown
-from cohort.blobs import BlobMissingError, BlobStore, Readable, sync
+from cohort.blobs import BlobMissingError, BlobStore, Readable, is_older, remove_old, sync
 from experiments.errors import ExperimentError
 from experiments.notebooks import NOTEBOOK_BYTES, validate_notebook
 
@@ -125,6 +125,20 @@ class SnapshotStore:
             )  # fmt: skip
         files = tuple(SnapshotFile(**file) for file in json.loads(content)["files"])
         return Manifest(snapshot, files)
+
+    def hashes(self, older_than_s: float = 0) -> set[str]:
+        """The snapshots that are kept, written or handed in again no later than that ago."""
+        found = self._manifests.glob("*.json")
+        return {path.stem for path in found if is_older(path, older_than_s)}
+
+    def is_whole(self, manifest: Manifest) -> bool:
+        """Whether a snapshot and the content of all its files are kept at this moment."""
+        blobs = {file.sha256 for file in manifest.files}
+        return self._path(manifest.hash).is_file() and all(map(self.blobs.exists, blobs))
+
+    def remove(self, snapshot: str, older_than_s: float) -> bool:
+        """Remove a snapshot's manifest if it is that old still; the contents stay."""
+        return remove_old(self._path(snapshot), older_than_s)
 
     def open_file(self, snapshot: str, path: str) -> BinaryIO:
         """Open one of the snapshot's files; raises `ExperimentError`."""

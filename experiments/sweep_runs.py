@@ -79,13 +79,13 @@ def run_missing(
     ``secrets`` are those of the sweep, given again; `ExperimentError` if one is missing.
     """
     session.refresh(sweep, with_for_update=True)
-    rows = _runs(session, sweep)
+    rows = _runs(session, [sweep])
     tries = Counter(digest(row.parameters) for row in rows)
     missing = {name: row.parameters for name, row in _members(rows).items() if _failed(row)}
     common = RunRequest.restored(sweep.request, secrets)
     members = [(_member(common, values), tries[name]) for name, values in missing.items()]
     return [
-        submit(session, member, _origin(sweep, who, member, number), offer)
+        submit(session, member, _origin(sweep, who, member, number, rows[0].hand_in), offer)
         for member, number in members
     ]
 
@@ -104,9 +104,15 @@ def cancel_sweep(session: Session, sweep: Sweep, who: str, now: datetime) -> int
     return asked
 
 
-def progress(session: Session, sweep: Sweep) -> Counter[State]:
-    """How many members are in which state; of one that ran again, the run that counts."""
-    return Counter(State(row.state) for row in _members(_runs(session, sweep)).values())
+def progress(session: Session, sweeps: Sequence[Sweep]) -> dict[str, Counter[State]]:
+    """How many members of each sweep are in which state; of one that ran again, what counts."""
+    rows: dict[str, list[Row]] = {sweep.id: [] for sweep in sweeps}
+    for row in _runs(session, sweeps):
+        rows[row.sweep_id].append(row)
+    return {
+        sweep_id: Counter(State(row.state) for row in _members(mine).values())
+        for sweep_id, mine in rows.items()
+    }
 
 
 def _members(rows: Sequence[Row]) -> dict[str, Row]:
@@ -123,10 +129,10 @@ def _failed(row: Row) -> bool:
     return row.state in ENDED and row.state != State.SUCCEEDED
 
 
-def _runs(session: Session, sweep: Sweep) -> Sequence[Row]:
+def _runs(session: Session, sweeps: Sequence[Sweep]) -> Sequence[Row]:
     return session.execute(
-        select(Run.parameters, Run.state)
-        .where(Run.sweep_id == sweep.id)
+        select(Run.sweep_id, Run.parameters, Run.state, Run.hand_in)
+        .where(Run.sweep_id.in_([sweep.id for sweep in sweeps]))
         .order_by(Run.created_at, Run.id)
     ).all()
 
@@ -155,6 +161,8 @@ def _member(common: RunRequest, values: dict) -> RunRequest:
     return parse(RunRequest, common.model_dump() | {"parameters": values})
 
 
-def _origin(sweep: Sweep, author: str, member: RunRequest, number: int) -> Origin:
+def _origin(
+    sweep: Sweep, author: str, member: RunRequest, number: int, hand_in: str | None = None
+) -> Origin:
     key = f"{sweep.id}:{digest(member.parameters)[:16]}:{number}"
-    return Origin(sweep.owner, author, sweep_id=sweep.id, key=key)
+    return Origin(sweep.owner, author, sweep_id=sweep.id, key=key, hand_in=hand_in)

@@ -36,11 +36,28 @@ class Snapshot(Base):
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     owner: Mapped[str] = mapped_column(String(255), primary_key=True)
-    author: Mapped[str] = mapped_column(String(255))
     files: Mapped[int]
     bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)  # or handed in again, the last time
+
+
+class HandIn(Base):
+    """Who handed a snapshot in, and what git said of the folder then.
+
+    The same content may come from two people and of two commits, so these are no facts of the
+    snapshot. A row never changes but for the time; its id is a digest of all the rest.
+    """
+
+    __tablename__ = "run_hand_ins"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    snapshot: Mapped[str] = mapped_column(String(64))
+    owner: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255))
     git: Mapped[dict | None] = mapped_column(MAYBE_JSON)  # commit, branch, patch
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)  # the last time
+
+    __table_args__ = (Index("ix_run_hand_ins_snapshot", "snapshot", "owner"),)
 
 
 class Sweep(Base):
@@ -71,6 +88,7 @@ class Schedule(Base):
     author: Mapped[str] = mapped_column(String(255))
     title: Mapped[str] = mapped_column(String(255))
     request: Mapped[dict] = mapped_column(JSON)  # without the values of secrets
+    hand_in: Mapped[str | None] = mapped_column(ForeignKey("run_hand_ins.id"), index=True)
     secrets: Mapped[str | None] = mapped_column(Text)  # sealed, for every run of it
     cron: Mapped[str] = mapped_column(String(100))
     timezone: Mapped[str] = mapped_column(String(64))
@@ -102,9 +120,11 @@ class Run(Base):
     verify_of: Mapped[str | None] = mapped_column(ForeignKey("runs.id"), index=True)
 
     snapshot: Mapped[str] = mapped_column(String(64))
+    hand_in: Mapped[str | None] = mapped_column(ForeignKey("run_hand_ins.id"), index=True)
     notebook: Mapped[str] = mapped_column(String(1024))  # path inside the snapshot
     parameters: Mapped[dict] = mapped_column(JSON)  # without secrets
     secrets: Mapped[str | None] = mapped_column(Text)  # sealed; gone once the run has ended
+    secret_names: Mapped[list | None] = mapped_column(MAYBE_JSON)  # these stay
     kernel: Mapped[str] = mapped_column(String(63))
     image: Mapped[str] = mapped_column(String(255))
     image_digest: Mapped[str] = mapped_column(String(80))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cohort.gpus import GpuLedger
+from cohort.membership import course_account
 from cohort.settings import HUB_PORT, SERVICE_PORTS, Settings
 from hub_config.login import GitHubLogin, ProviderLogin
 from hub_config.membership import SERVICES, USER
@@ -73,6 +74,8 @@ def update_login(c, settings: Settings, secrets: dict[str, str]) -> None:
     a.enable_auth_state = a.manage_roles = True
     a.auth_refresh_age, a.auth_refresh_strict = login.recheck_seconds, True
     a.allow_all = False
+    # The hub makes these accounts at its start. Nobody can log in as one: their names are refused.
+    a.allowed_users = {course_account(course.id) for course in settings.courses}
     a.login_service = login.title or settings.lab.name
     a.oauth_callback_url = f"{url}/hub/oauth_callback"
     a.end_session_url = login.logout_url
@@ -131,7 +134,11 @@ def shown_name(user) -> str:
 def update_pages(c, settings: Settings) -> None:
     """Our templates before JupyterHub's; the lab's name and picture on every page."""
     c.JupyterHub.template_paths = [str(ROOT / "templates")]
-    c.JupyterHub.template_vars = {"lab": settings.lab, "shown_name": shown_name}
+    c.JupyterHub.template_vars = {
+        "lab": settings.lab,
+        "programme": settings.programme.start is not None,
+        "shown_name": shown_name,
+    }
     c.JupyterHub.logo_file = str(settings.lab.picture or ROOT / "static" / "lab.svg")
     c.JupyterHub.default_url = "/hub/home"
 
@@ -146,14 +153,17 @@ def update_services(c, settings: Settings, secrets: dict[str, str]) -> None:
                             "COHORT_DATA": str(settings.data)},
         },
         {"name": "roster", "api_token": secrets["roster_token"]},
-        {
-            "name": "experiments",
-            # No "url": the hub would look for it at its start, which comes first. The route is
-            # in `update_address`.
-            "api_token": secrets["experiments_token"],
-            "oauth_redirect_uri": f"{settings.address.url}/services/experiments/oauth_callback",
-            "display": False,
-        },
+        *(
+            {
+                "name": name,
+                # No "url": the hub would look for it at its start, which comes first. The route
+                # is in `update_address`.
+                "api_token": secrets[f"{name}_token"],
+                "oauth_redirect_uri": f"{settings.address.url}/services/{name}/oauth_callback",
+                "display": False,
+            }
+            for name in SERVICE_PORTS
+        ),
     ]  # fmt: skip
     c.JupyterHub.load_roles = [
         USER,
@@ -163,6 +173,16 @@ def update_services(c, settings: Settings, secrets: dict[str, str]) -> None:
             "services": ["experiments"],
             "scopes": [
                 "read:users:name",  # to name the authors of runs
+                "read:roles:users",  # to know their teams and role
+            ],
+        },
+        {
+            "name": "grading",
+            "description": "Knows who teaches and who takes a course",
+            "services": ["grading"],
+            "scopes": [
+                "list:users",  # to show instructors everybody who takes their course
+                "read:users:name",  # to name them
                 "read:roles:users",  # to know their teams and role
             ],
         },

@@ -11,6 +11,7 @@ import json
 import re
 from pathlib import Path
 
+from cohort.membership import course_of, kind_of, team_of
 from cohort.settings import SERVICE_PORTS, Profile, Settings
 
 UID = 1000
@@ -18,6 +19,7 @@ HOME = "/home/jovyan"
 PORT = 8888
 # Processes and threads: JupyterLab with a dozen kernels stays under 400; a fork bomb stops here.
 PIDS = 1024
+FOLDERS = {"desk": "people", "team": "teams", "course": "courses"}
 
 
 def container_name(project: str, account: str) -> str:
@@ -28,13 +30,18 @@ def container_name(project: str, account: str) -> str:
     return f"{project}-u-{re.sub(r'[^a-z0-9]+', '-', account)[:32]}--{digest}"
 
 
-def home_of(settings: Settings, account: str, team: str | None) -> Path:
+def home_of(settings: Settings, account: str) -> Path:
     """Folder on the host that becomes the container's home."""
-    folder = settings.data / ("teams" if team else "people")
-    path = (folder / (team or account)).resolve()
+    folder = settings.data / FOLDERS[kind_of(account)]
+    path = (folder / short_name(account)).resolve()
     if path.parent != folder.resolve():
         raise ValueError(f"{account!r} is no folder name")
     return path
+
+
+def short_name(account: str) -> str:
+    """The team's or course's own name, or the person's login."""
+    return team_of(account) or course_of(account) or account
 
 
 def binds(settings: Settings, home: Path) -> list[str]:
@@ -71,32 +78,36 @@ def host_config(settings: Settings, profile: Profile, gpus: tuple[str, ...]) -> 
     return config
 
 
-def labels(settings: Settings, account: str, team: str | None, profile: Profile) -> dict[str, str]:
+def labels(settings: Settings, account: str, profile: Profile) -> dict[str, str]:
     """Labels by which the lab finds its containers again."""
     return {
         "cohort.project": settings.lab.project,
-        "cohort.kind": "team" if team else "desk",
+        "cohort.kind": kind_of(account),
         "cohort.account": account,
-        "cohort.team": team or "",
+        "cohort.team": team_of(account) or "",
         "cohort.profile": profile.name,
     }
 
 
 def environment(
-    settings: Settings, profile: Profile, team: str | None, gpus: tuple[str, ...]
+    settings: Settings, account: str, profile: Profile, gpus: tuple[str, ...]
 ) -> dict[str, str]:
     """What `cohort.workspace` and the lab's commands read, beside the hub's own variables."""
     report_every = min(60, profile.idle_minutes * 60 / 4)
     return {
         "JUPYTERHUB_ACTIVITY_INTERVAL": str(int(report_every)),
-        "COHORT_KIND": "team" if team else "desk",
-        "COHORT_TEAM": team or "",
+        "COHORT_KIND": kind_of(account),
+        "COHORT_TEAM": team_of(account) or "",
+        "COHORT_COURSE": course_of(account) or "",
         "COHORT_IDLE_SECONDS": str(profile.idle_minutes * 60),
         "COHORT_WARN_SECONDS": str(settings.idle.warn_minutes * 60),
         # Open web sockets are checked against the hub at least this often.
         "COHORT_DOOR_SECONDS": str(min(10, settings.login.recheck_seconds)),
         "COHORT_GPUS": json.dumps(gpus),
-        "COHORT_EXPERIMENTS_URL": service_url(settings, "experiments"),
+        **{
+            f"COHORT_{service.upper()}_URL": service_url(settings, service)
+            for service in SERVICE_PORTS
+        },
     }
 
 

@@ -16,7 +16,7 @@ from tornado import web
 from tornado.httpclient import HTTPClientError
 from traitlets import Float, Unicode
 
-from cohort.membership import account_of, is_reserved
+from cohort.membership import is_reserved
 from cohort.settings import Settings
 from hub_config import login_pages, pages, sessions
 from hub_config.membership import LOGIN, hub_roles, read_groups
@@ -117,8 +117,10 @@ class CohortLogin(Authenticator):
         claims = auth_state[self.user_auth_state_key]
         shown = str(claims.get(settings.login.name_claim) or auth_model["name"])[:80]
         auth_model["user_info"] = {"name": shown, "display_name": shown}
-        auth_model["roles"] = hub_roles(membership) if membership else []
-        self._seen(auth_model["name"])
+        login = auth_model["name"]
+        taught = settings.courses_of(login, membership.role)
+        auth_model["roles"] = hub_roles(membership, taught) if membership else []
+        self._seen(login)
         return auth_model
 
     async def check_allowed(self, username, auth_model):
@@ -137,6 +139,10 @@ class CohortLogin(Authenticator):
         """
         if is_reserved(user.name):
             return True
+        if handler is not None and not hasattr(handler, "_token_authenticated"):
+            # JupyterHub 6.1.1 sets it for tokens alone and, told no here, reads it for cookies too:
+            # `BaseHandler.refresh_auth` then ends in an AttributeError in place of a new log-in.
+            handler._token_authenticated = False
         try:
             await self.discover()
             auth_model = await super().refresh_user(user, handler, **kwargs)
@@ -198,8 +204,11 @@ class GitHubLogin(CohortLogin, GitHubOAuthenticator):
 
 
 def ensure_accounts(handler, auth_model: dict) -> None:
-    """Make the hub accounts of a person's teams that are not there yet."""
+    """Make the hub accounts of a person's teams and courses that are not there yet.
+
+    Their roles are called as the accounts are.
+    """
     for role in auth_model.get("roles", []):
         name = role["name"]
-        if name.startswith("team-") and handler.find_user(name) is None:
-            handler.user_from_username(account_of(name.removeprefix("team-")))
+        if is_reserved(name) and handler.find_user(name) is None:
+            handler.user_from_username(name)

@@ -1,7 +1,7 @@
 """Groups in a token become teams and a role, and these become hub roles.
 
 Invariant: whoever has neither a team nor a role has no access, and a hub role made here
-names exactly one team account; nothing is granted by a wildcard.
+names exactly one team's or course's account; nothing is granted by a wildcard.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from cohort.membership import Membership, account_of
-from cohort.settings import NAME, ROLES
+from cohort.membership import Membership, account_of, course_account
+from cohort.settings import NAME, ROLES, SERVICE_PORTS, Course
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}")
-TEAM_SCOPES = ("servers", "access:servers", "read:users", "list:users")
+# On the account of a team or a course: start, stop and open its server, and see it.
+SHARED_SCOPES = ("servers", "access:servers", "read:users", "list:users")
 # Of accounts with servers, their own or their team's: what the services of the lab know them by.
-SERVICES = ("access:services!service=experiments",)
+SERVICES = tuple(f"access:services!service={name}" for name in SERVICE_PORTS)
 # An operator starts and stops anything and sees who is there, but opens nobody's work.
 OPERATOR_SCOPES = ["admin-ui", "list:users", "read:users", "servers", "read:hub", "read:metrics"]
 
@@ -47,12 +48,12 @@ def read_groups(groups: Iterable[str], meanings: Mapping[str, str]) -> Membershi
     return Membership(tuple(sorted(teams)), role)
 
 
-def hub_roles(membership: Membership) -> list[dict]:
+def hub_roles(membership: Membership, courses: Iterable[Course] = ()) -> list[dict]:
     """Return the hub roles of a person, in the form that ``auth_model["roles"]`` takes.
 
-    The list is complete: JupyterHub strips every managed role that is not in it, which is
-    how leaving a team closes its door. A mentor's teams are those they advise; advising
-    opens no workspace.
+    ``courses`` are those that the person teaches. The list is complete: JupyterHub strips every
+    managed role that is not in it, which is how leaving a team closes its door. A mentor's teams
+    are those they advise; advising opens no workspace.
     """
     roles = [
         USER,
@@ -67,6 +68,14 @@ def hub_roles(membership: Membership) -> list[dict]:
         if membership.role == "mentor":
             role, scopes = f"advises-{team}", [f"read:users:name!user={account}"]
         else:
-            role, scopes = account, [f"{scope}!user={account}" for scope in TEAM_SCOPES]
+            role, scopes = account, _shared(account)
         roles.append({"name": role, "description": f"Team {team}", "scopes": scopes})
+    for course in courses:
+        account = course_account(course.id)
+        what = f"Teaches {course.title}"
+        roles.append({"name": account, "description": what, "scopes": _shared(account)})
     return roles
+
+
+def _shared(account: str) -> list[str]:
+    return [f"{scope}!user={account}" for scope in SHARED_SCOPES]

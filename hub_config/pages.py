@@ -11,7 +11,8 @@ from tornado.web import StaticFileHandler
 from cohort.membership import membership_of
 from hub_config import presence
 from hub_config.authorize import AuthorizeWithoutConsent
-from hub_config.cards import Card, make_cards
+from hub_config.cards import make_cards
+from hub_config.programme import CalendarHandler, ProgrammeHandler, courses_for
 
 STATIC = Path(__file__).parent / "static"
 
@@ -24,22 +25,17 @@ class HomeHandler(BaseHandler):
     @web.authenticated
     async def get(self):
         """Render the person's cards as they are now."""
-        user = self.current_user
+        user, settings = self.current_user, self.authenticator.settings
+        membership = membership_of(r.name for r in user.roles)
         html = await self.render_template(
             self.template,
             user=user,
-            lab=self.authenticator.settings.lab,
-            cards=await self._cards(),
-            courses=self.authenticator.settings.courses,
-            role=membership_of(r.name for r in user.roles).role,
+            lab=settings.lab,
+            cards=await make_cards(self, settings, membership, self.spawner_class.ledger),
+            courses=courses_for(settings, membership),
             gpus=self.spawner_class.ledger.devices,
         )
         self.finish(html)
-
-    async def _cards(self) -> list[Card]:
-        settings = self.authenticator.settings
-        membership = membership_of(r.name for r in self.current_user.roles)
-        return await make_cards(self, settings, membership, self.spawner_class.ledger)
 
 
 class CardsHandler(HomeHandler):
@@ -57,6 +53,8 @@ def handlers() -> list[tuple]:
     return [
         (r"/home", HomeHandler),
         (r"/home/cards", CardsHandler),
+        (r"/programme", ProgrammeHandler),
+        (r"/programme\.ics", CalendarHandler),
         (r"/cohort/(.*)", AssetHandler, {"path": str(STATIC)}),
         (r"/api/cohort/presence", presence.PresenceHandler),
         (r"/api/oauth2/authorize", AuthorizeWithoutConsent),

@@ -1,4 +1,4 @@
-"""DockerSpawner for desks and team workspaces: claims GPUs, hardens, explains every end.
+"""DockerSpawner for desks, teams and courses: claims GPUs, hardens, explains every end.
 
 Invariant: a device is in the ledger before a container with it is created and until that
 container is gone. What a person may choose is for `hub_config.choices`.
@@ -19,7 +19,7 @@ from traitlets import Unicode, default
 
 from cohort.errors import CohortError
 from cohort.gpus import GpuLedger, Holder
-from cohort.membership import membership_of, team_of
+from cohort.membership import kind_of, membership_of, team_of
 from cohort.settings import Profile, Settings
 from hub_config import containers, evidence
 from hub_config.choices import Refused, choose, fitting
@@ -28,7 +28,7 @@ from hub_config.ready import wait_ready
 
 
 class CohortSpawner(DockerSpawner):
-    """A container per desk and per team; see the module's invariants."""
+    """A container per desk, per team and per course; see the module's invariants."""
 
     # Set once on the class: traitlets copies what stands in its configuration, and a ledger
     # holds a database connection.
@@ -48,12 +48,12 @@ class CohortSpawner(DockerSpawner):
 
     @property
     def team(self) -> str | None:
-        """The team whose workspace this is, or None for a desk."""
+        """The team whose workspace this is, or None for anything else."""
         return team_of(self.user.name)
 
     @property
     def kind(self) -> str:
-        return "team" if self.team else "desk"
+        return kind_of(self.user.name)
 
     @property
     def holder(self) -> Holder:
@@ -133,7 +133,7 @@ class CohortSpawner(DockerSpawner):
     async def create_object(self):
         """Create the container from the profile; see `hub_config.containers`."""
         settings = self.settings
-        home = containers.home_of(settings, self.user.name, self.team)
+        home = containers.home_of(settings, self.user.name)
         host = containers.host_config(settings, self.profile, self.gpus)
         return await self.docker(
             "create_container",
@@ -142,8 +142,8 @@ class CohortSpawner(DockerSpawner):
             command=await self.get_command(),
             environment=self.get_env(),
             user=f"{containers.UID}:{containers.UID}",
-            hostname=self.team or self.user.name.split("@")[0][:63],
-            labels=containers.labels(settings, self.user.name, self.team, self.profile),
+            hostname=containers.short_name(self.user.name).split("@")[0][:63],
+            labels=containers.labels(settings, self.user.name, self.profile),
             host_config=self.client.create_host_config(
                 binds=containers.binds(settings, home), **host
             ),
@@ -153,7 +153,7 @@ class CohortSpawner(DockerSpawner):
         """The hub's variables and what `cohort.workspace` reads."""
         return {
             **super().get_env(),
-            **containers.environment(self.settings, self.profile, self.team, self.gpus),
+            **containers.environment(self.settings, self.user.name, self.profile, self.gpus),
             "COHORT_HUB_PRESENCE_URL": f"{self.hub.api_url}/cohort/presence",
         }
 
@@ -256,7 +256,7 @@ class CohortSpawner(DockerSpawner):
             await self.remove_object()
 
     def _ensure_home(self) -> None:
-        home: Path = containers.home_of(self.settings, self.user.name, self.team)
+        home: Path = containers.home_of(self.settings, self.user.name)
         if not home.exists():
             home.mkdir(mode=0o700, parents=True)
             os.chown(home, containers.UID, containers.UID)

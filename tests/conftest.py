@@ -39,14 +39,9 @@ def lab(tmp_path_factory, simulated_gpus) -> Iterator[labs.Lab]:
     """A lab with the demonstration cohort and two simulated GPUs, up for the session."""
     labs.remove_leftovers()
     lab = labs.Lab(tmp_path_factory.mktemp("lab"), gpus=simulated_gpus)
-    owner = Path("/tmp") / f"{lab.project}.pid"
-    owner.write_text(str(os.getpid()))
-    try:
+    with labs.owned(lab):
         lab.first_up = lab.up()
         yield lab
-    finally:
-        lab.down()
-        owner.unlink(missing_ok=True)
     left = [
         labs.docker(kind, "ls", *(["-a"] if kind == "container" else []), "-q",
                     "--filter", f"label=cohort.project={lab.project}")

@@ -80,9 +80,31 @@ title = "An image that is not there"
 kind = "team"
 image = "cohort/never-built:1"
 
+[[profiles]]
+name = "course"
+title = "Course"
+kind = "course"
+memory = "2G"
+
 [[courses]]
 id = "ai-foundations"
 title = "AI foundations"
+
+[[courses.plan]]
+lesson = "02-data"
+title = "Data & splits"
+week = 2
+
+[[courses.plan]]
+lesson = "capstone"
+title = "Capstone"
+week = 3
+until = 4
+
+[programme]
+start = 2027-02-01
+weeks = 4
+holidays = ["2027-02-08/2027-02-09", "2027-02-15/2027-02-19"]
 """
 
 PEOPLE = (ROOT / "people.csv").read_text(encoding="utf-8")

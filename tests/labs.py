@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from cohort.membership import is_reserved
 from tests.lab_files import PEOPLE, ROOT, SETTINGS
 from tests.leftovers import PREFIX, owner_file, remove_leftovers
 from tests.machine import docker, eventually, free_ports, free_subnet
@@ -111,7 +112,7 @@ class Lab:
 
     def start(self, account: str, profile: str) -> None:
         """Start an account's server through the REST API and wait until it is ready."""
-        if account.startswith("team-"):
+        if is_reserved(account):
             if self.api("GET", f"/users/{account}").status_code == 404:
                 self.api("POST", f"/users/{account}")
         elif account not in self.known:
@@ -139,7 +140,8 @@ class Lab:
         """Stop every server and remove what the homes hold; the homes themselves stay."""
         for user in self.api("GET", "/users?state=active").json():
             self.stop(user["name"])
-        for path in [*self.data.glob("teams/*/*"), *self.data.glob("people/*/*")]:
+        kinds = ("people", "teams", "courses")
+        for path in [path for kind in kinds for path in self.data.glob(f"{kind}/*/*")]:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -185,16 +187,24 @@ class Lab:
 
 
 @contextmanager
-def brought_up(lab: Lab) -> Iterator[Lab]:
-    """A lab of a test's own: up inside the block, gone after it; its evidence if it fails."""
+def owned(lab: Lab) -> Iterator[Lab]:
+    """A lab that is ours as long as the block: no other run's leftover, and gone after it."""
     owner = owner_file(lab.project)
     owner.write_text(str(os.getpid()))
     try:
-        lab.up()
         yield lab
-    except BaseException:
-        print(lab.evidence())
-        raise
     finally:
         lab.down()
         owner.unlink(missing_ok=True)
+
+
+@contextmanager
+def brought_up(lab: Lab) -> Iterator[Lab]:
+    """A lab of a test's own: up inside the block, gone after it; its evidence if it fails."""
+    with owned(lab):
+        try:
+            lab.up()
+            yield lab
+        except BaseException:
+            print(lab.evidence())
+            raise

@@ -88,9 +88,9 @@ def hashes_in_force(project: str) -> set[str]:
 
 
 def users_containers(project: str) -> list[str]:
-    """Ids of a lab's desks, workspaces and runs, ended or not."""
+    """Ids of a lab's desks, workspaces, runs and work that is being graded, ended or not."""
     found: list[str] = []
-    for kind in ("desk", "team", "course", "run", "pdf"):
+    for kind in ("desk", "team", "course", "run", "pdf", "autograde"):
         line = ["docker", "ps", "-aq", "--filter", f"label=cohort.project={project}",
                 "--filter", f"label=cohort.kind={kind}"]  # fmt: skip
         found += run(line).split()
@@ -100,5 +100,5 @@ def users_containers(project: str) -> list[str]:
 def data_folders(data: Path) -> list[Path]:
     """The folders that a lab's data folder always has."""
     names = ("hub", "hub/conf.d", "people", "teams", "courses", "scenarios", "curriculum", "idp",
-             "runs")  # fmt: skip
+             "runs", "exchange")  # fmt: skip
     return [data / name for name in names]

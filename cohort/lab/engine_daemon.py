@@ -87,10 +87,10 @@ def start_engine() -> None:
         run(as_root(["systemctl", "enable", "--now", "docker"]),
             what="Starting Docker (see `journalctl -u docker`)")  # fmt: skip
     elif not alive():
-        start_daemon(LOG)
+        start_daemon(LOG, "dockerd")
 
 
-def start_daemon(log: Path, *arguments: str) -> None:
+def start_daemon(log: Path, *line: str) -> None:
     """Start dockerd on its own, for machines with no systemd; returns at once.
 
     A session of its own and no inherited descriptor: whatever waits for the end of our
@@ -98,11 +98,11 @@ def start_daemon(log: Path, *arguments: str) -> None:
     """
     script = (
         'echo "cohort: dockerd starts" >>"$0"; setsid --fork sh -c '
-        f'\'dockerd "$@" >>"$0" 2>&1 </dev/null; echo "{ENDED}" >>"$0"\' "$0" "$@"'
+        f'\'"$@" >>"$0" 2>&1 </dev/null; echo "{ENDED}" >>"$0"\' "$0" "$@"'
     )
     path = f"PATH={os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     subprocess.run(
-        as_root(["env", path, "sh", "-c", script, str(log), *arguments]),
+        as_root(["env", path, "sh", "-c", script, str(log), *line]),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
     )  # fmt: skip
 

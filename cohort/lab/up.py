@@ -25,7 +25,7 @@ from cohort.lab.roster import bring_in_people
 from cohort.lab.run import run
 from cohort.people import load_people
 from cohort.secret_files import ensure_secrets
-from cohort.settings import Settings
+from cohort.settings import SERVICE_PORTS, Settings
 from cohort.settings_file import load_settings
 
 Report = Callable[[str], None]
@@ -78,8 +78,9 @@ def ensure_folders(settings: Settings) -> None:
     except OSError as e:
         raise CohortError(f"Cannot make {e.filename}: {e.strerror}; set [lab] data to a folder you can write.") from e  # noqa: E501  # fmt: skip
     # The hub's database and people's folders are nobody else's business on this machine.
-    for name in ("hub", "people", "teams", "idp", "runs"):
-        (settings.data / name).chmod(0o711 if name in ("people", "teams") else 0o700)
+    homes = ("people", "teams", "courses")
+    for name in (*homes, "hub", "idp", "runs", "exchange"):
+        (settings.data / name).chmod(0o711 if name in homes else 0o700)
     if os.geteuid() == 0:
         os.chown(settings.data / "idp", UID, UID)
         for folder in CDI_DIRS:
@@ -101,9 +102,9 @@ def down(settings_file: Path, report: Report) -> None:
     _, images = image_names()
     compose = Compose(settings, images)
     states = compose.states() if compose.file.exists() else {}
-    # First what would start another run for each that ends; those go on at the next `make up`.
-    if "experiments" in states:
-        compose.stop("experiments")
+    # First what would start another for each that ends; those go on at the next `make up`.
+    for service in SERVICE_PORTS.keys() & states:
+        compose.stop(service)
     ids = users_containers(settings.lab.project)
     if ids:
         report(f"Stopping {len(ids)} desks, workspaces and runs")

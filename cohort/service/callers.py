@@ -18,6 +18,7 @@ from cohort.membership import Membership, account_of, is_reserved, membership_of
 from cohort.settings import HUB_PORT, Settings
 
 FRESH = 5.0
+PAGE = 100  # accounts that the hub is asked for at once; it gives no more than 200
 HUB_AWAY = (
     "The lab's hub does not answer, so nobody can be let in. Try again in a minute; "
     "if it goes on, tell the lab's operator."
@@ -113,6 +114,22 @@ class Hub:
             self._people.clear()
         self._people[login] = (time.monotonic(), found)
         return found
+
+    async def everybody(self) -> list[Caller]:
+        """All people whom the hub knows, by when they first came; needs ``list:users``."""
+        found: list[Caller] = []
+        offset = 0
+        while True:
+            try:
+                answer = await self._http.get("/users", params={"offset": offset, "limit": PAGE})
+                answer.raise_for_status()
+            except (httpx.TransportError, httpx.HTTPStatusError) as e:
+                raise Refusal(HUB_AWAY, code="hub_away", status=503) from e
+            models = answer.json()
+            found += [_caller(m["name"], m) for m in models if not is_reserved(m["name"])]
+            offset += len(models)
+            if len(models) < PAGE:
+                return found
 
 
 def _caller(login: str, model: dict) -> Caller:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from pathlib import Path
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.application import ExtensionApp
@@ -11,6 +13,7 @@ from tornado import web
 
 from cohort.workspace.activity import Activity
 from cohort.workspace.collaboration import stop_quietly
+from cohort.workspace.curriculum import missing
 from cohort.workspace.doors import Doors
 from cohort.workspace.gpus import Gpus
 from cohort.workspace.kinds import read_environment
@@ -19,6 +22,8 @@ from cohort.workspace.presence import Presence
 from cohort.workspace.sockets import Sockets
 
 LOOK_SECONDS = 5.0
+# New versions of the curriculum come once the page has loaded, so that nobody waits for them.
+CALM_SECONDS = 5.0
 
 
 class StatusHandler(APIHandler):
@@ -64,7 +69,7 @@ class Cohort(ExtensionApp):
         self._count_what_people_do(serverapp.web_app)
         self._tasks = [
             asyncio.ensure_future(run)
-            for run in (self.presence.run(), self.doors.run(), self._look())
+            for run in (self.presence.run(), self.doors.run(), self._look(), self._bring())
         ]
 
     def _count_what_people_do(self, web_app) -> None:
@@ -82,6 +87,16 @@ class Cohort(ExtensionApp):
         while True:
             self.activity.look_at_terminals()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _bring(self) -> None:
+        if self._space.kind == "course":
+            return
+        if not missing(Path.home()):
+            await asyncio.sleep(CALM_SECONDS)
+        line = (sys.executable, "-m", "cohort.workspace.curriculum")
+        process = await asyncio.create_subprocess_exec(*line, stdin=asyncio.subprocess.DEVNULL)
+        if await process.wait():
+            self.log.warning("Not all of the curriculum could be brought; its own lines say why")
 
     def _logins(self) -> list[str]:
         return [person.login for person in self.sockets.people()]

@@ -22,10 +22,10 @@ LATE = {
     "jupyter_scheduler": r"scheduler/(?!jobs$).*",
     "jupyter_server_terminals": r"(terminals/websocket/.*|api/terminals(/.*)?)",
     "nbgitpuller": r"(git-pull(/.*)?|git-sync|interact)",
-    "nbgrader.server_extensions.assignment_list": r"(assignments(/.*)?|courses|nbgrader_version)",
+    "grading.nbgrader.assignment_list": r"(assignments(/.*)?|courses|nbgrader_version)",
+    "grading.lab.course_list": r"(formgraders|nbgrader_version)",
+    "grading.lab.formgrader": r"formgrader(/.*)?",
     "nbgrader.server_extensions.validate_assignment": r"(assignments/validate|nbgrader_version)",
-    "nbgrader.server_extensions.course_list": r"(formgraders|nbgrader_version)",
-    "nbgrader.server_extensions.formgrader": r"formgrader(/.*)?",
     "notebook": r"(tree|notebooks|edit|consoles|terminals)(/(?!websocket/).*)?",
 }
 

@@ -45,16 +45,15 @@ def main() -> None:
 
 
 def link_shared(home: Path, shared: Path = Path("/srv")) -> None:
-    """Show the lab's read-only folders among the person's own files.
+    """Show the lab's data sets, which are read-only, among the person's own files.
 
     Made here, as the person: a mount point below a home that people write to would be made by
     the engine as root, at a place that they can swap for a link.
     """
-    for name in ("curriculum", "scenarios"):
-        link, target = home / name, shared / name
-        if target.is_dir() and not os.path.lexists(link):
-            with contextlib.suppress(OSError):
-                link.symlink_to(target)
+    link, target = home / "scenarios", shared / "scenarios"
+    if target.is_dir() and not os.path.lexists(link):
+        with contextlib.suppress(OSError):
+            link.symlink_to(target)
 
 
 def ordinary(argv: list[str]) -> None:

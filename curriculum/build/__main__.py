@@ -2,7 +2,9 @@
 
 python -m curriculum.build check [LESSON…]     the rules, at once, nothing is run
 python -m curriculum.build prove [LESSON…]     rules and proofs, and their rows in the table
+python -m curriculum.build landing             the lessons' lines in the landing notebook, anew
 python -m curriculum.build assemble FOLDER     what learners get
+python -m curriculum.build publish             the same, into the lab of cohort.toml, as a version
 python -m curriculum.build text NOTEBOOK       a notebook as text, for an editor
 python -m curriculum.build notebook TEXT NOTEBOOK   and back
 python -m curriculum.build tidy NOTEBOOK…      outputs and leftovers out
@@ -17,8 +19,10 @@ from pathlib import Path
 
 from cohort.errors import CohortError
 from cohort.lab.images import ensure_images
-from curriculum.build import container, percent, rules, table
+from cohort.settings_file import load_settings
+from curriculum.build import container, glossary, landing, percent, rules, table
 from curriculum.build.course import COURSE, HOME, Lesson, find, lessons
+from curriculum.build.delivery import deliver
 from curriculum.build.notebooks import load, save
 
 
@@ -44,10 +48,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--keep", type=Path, help="folder for the notebooks that were run")
     one.add_argument("--image", help="a workspace image, instead of this checkout's")
     one.set_defaults(action=prove)
+    one = actions.add_parser("landing", help="the lessons' lines in the landing notebook, anew")
+    one.set_defaults(action=path)
     one = actions.add_parser("assemble", help="what learners get")
     one.add_argument("folder", type=Path)
     one.add_argument("--image", help="a workspace image, instead of this checkout's")
     one.set_defaults(action=assemble)
+    one = actions.add_parser("publish", help="a new version, into the lab that runs here")
+    one.add_argument("--settings", type=Path, default=Path("cohort.toml"))
+    one.add_argument("--image", help="a workspace image, instead of this checkout's")
+    one.set_defaults(action=publish)
     one = actions.add_parser("text", help="a notebook as text, for an editor")
     one.add_argument("notebook", type=Path)
     one.set_defaults(action=text)
@@ -73,8 +83,12 @@ def report(problems: list[str]) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    """The rules that need no run."""
-    return report([what for lesson in chosen(args) for what in rules.check(lesson)])
+    """The rules that need no run; for no lesson in particular, also what they share."""
+    found = [what for lesson in chosen(args) for what in rules.check(lesson)]
+    if not args.lessons:
+        found += glossary.problems(glossary.GLOSSARY.read_text(encoding="utf-8"))
+        found += landing.problems()
+    return report(found)
 
 
 def prove(args: argparse.Namespace) -> int:
@@ -93,7 +107,14 @@ def prove(args: argparse.Namespace) -> int:
             row = table.row(lesson, proof["facts"])
             table.keep({str(lesson.notebook.relative_to(HOME)): row})
             print(row, end="")
+    landing.keep()
     return report([what for found in problems.values() for what in found])
+
+
+def path(_: argparse.Namespace) -> int:
+    """The landing notebook's list of lessons."""
+    landing.keep()
+    return 0
 
 
 def assemble(args: argparse.Namespace) -> int:
@@ -101,6 +122,14 @@ def assemble(args: argparse.Namespace) -> int:
     with container.box(image(args)) as box:
         box.module("assemble", str(container.INSIDE / COURSE.name), "/out/course")
         shutil.copytree(box.out / "course", args.folder, dirs_exist_ok=True)
+    return 0
+
+
+def publish(args: argparse.Namespace) -> int:
+    """A version of each course and the scenarios, into the lab's data folder."""
+    built = image(args)
+    with container.box(built) as box:
+        print(*deliver(load_settings(args.settings), box, built), sep="\n")
     return 0
 
 

@@ -38,8 +38,8 @@ class SweepOptions(Options, total=False):
     max_running: int
 
 
-class ScheduleOptions(Options, total=False):
-    """Of each run of a schedule, and by which rules it comes.
+class Rules(TypedDict, total=False):
+    """By which the runs of a schedule come.
 
     Without a time zone it is the lab's. ``missed``: what to do about times at which the lab was
     down; ``overlap``: what to do while the run before goes on.
@@ -48,6 +48,17 @@ class ScheduleOptions(Options, total=False):
     timezone: str
     missed: Literal["skip", "one", "all"]
     overlap: Literal["forbid", "queue", "replace"]
+
+
+class ScheduleOptions(Options, Rules, total=False):
+    """Of each run of a schedule, and its rules."""
+
+
+class ScheduleChanges(Rules, total=False):
+    """What can be altered in a schedule that is there."""
+
+    title: str
+    cron: str
 
 
 class Found(TypedDict, total=False):

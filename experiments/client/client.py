@@ -28,9 +28,9 @@ from experiments.client.asking import (
 from experiments.client.http import PATIENCE_S, Counted, Http, UnreachableError
 from experiments.client.plans import Schedule, Sweep
 from experiments.client.runs import Run
-from experiments.client.study import Study, read_study
+from experiments.client.study import Study, read_study, told_parameters
 from experiments.packing import git_facts, pack
-from experiments.parameters import check_values
+from experiments.parameters import Parameter, check_values
 from experiments.sweeps import expand
 
 PAGE = 50
@@ -89,6 +89,16 @@ class Client:
                 files={"archive": ("folder.tar.gz", archive, "application/gzip")},
             )  # fmt: skip
         return replace(study, snapshot=answer["hash"], notes=tuple(packed.notes))
+
+    def parameters(self, snapshot: str, notebook: str) -> tuple[Parameter, ...]:
+        """What a notebook takes that was handed in, by the snapshot's hash and its path there.
+
+        Nobody may have that folder here any more: a schedule's, an earlier run's.
+        """
+        told = self._http.get(
+            f"snapshots/{snapshot}/parameters", owner=self.owner, notebook=notebook
+        )
+        return told_parameters(told["parameters"])
 
     def submit(
         self,

@@ -6,7 +6,9 @@ Invariant: what one of these says of itself is one answer of the service; `refre
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Unpack
 
+from experiments.client.asking import ScheduleChanges
 from experiments.client.http import WATCHING, Http
 from experiments.client.runs import looks
 from experiments.states import ENDED
@@ -93,6 +95,11 @@ class Schedule:
     def resume(self) -> Schedule:
         """Go on with the next time."""
         return self._post("resume")
+
+    def change(self, **changes: Unpack[ScheduleChanges]) -> Schedule:
+        """Alter its title, its times or its rules; what is not named stays."""
+        self.data = self._http.call("PATCH", f"schedules/{self.id}", json=changes)
+        return self
 
     def remove(self) -> None:
         """No more runs; those that there are stay."""

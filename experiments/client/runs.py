@@ -130,6 +130,14 @@ class Run:
             self.refresh()
         return None
 
+    def publish(self) -> Run:
+        """Show its report to the whole lab, on the showcase."""
+        return self._set_published("PUT")
+
+    def withdraw(self) -> Run:
+        """Take its report back from the showcase."""
+        return self._set_published("DELETE")
+
     def changes(self) -> list[dict]:
         """What happened to it, and who did it: ``at``, ``who``, ``what``, ``detail``."""
         return self._http.get(f"{self._path()}/changes")["changes"]
@@ -154,6 +162,10 @@ class Run:
 
     def _path(self) -> str:
         return f"runs/{self.id}"
+
+    def _set_published(self, method: str) -> Run:
+        self.data = self._http.call(method, f"{self._path()}/published")
+        return self
 
     def _again(self, what: str, body: dict) -> Run:
         # Neither has a key by which the service would know a repetition.

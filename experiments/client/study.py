@@ -7,12 +7,13 @@ the service's, so that what is wrong is said before anything is sent.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.errors import ExperimentError
 from experiments.notebooks import NOTEBOOK_BYTES, validate_notebook
-from experiments.parameters import Parameter, read_parameters
+from experiments.parameters import Kind, Parameter, read_parameters
 
 KERNEL = re.compile(r"[A-Za-z0-9._-]{1,63}")
 
@@ -53,6 +54,21 @@ def read_study(notebook: str | Path, folder: str | Path | None = None) -> Study:
         notebook=place.relative_to(root).as_posix(),
         parameters=read_parameters(content),
         kernel=_kernel(content),
+    )
+
+
+def told_parameters(told: Iterable[Mapping]) -> tuple[Parameter, ...]:
+    """Parameters as the service tells them (the API's ``Parameter``)."""
+    return tuple(
+        Parameter(
+            name=one["name"],
+            kind=Kind(one["type"], one["optional"], choices=tuple(one["choices"])),
+            default=one["default"],
+            source=one["source"],
+            required=one["required"],
+            help=one["help"],
+        )
+        for one in told
     )
 
 

@@ -22,8 +22,10 @@ COMMANDS = {
     "follow": "take:follow", "logs": "take:logs", "download": "take:download",
     "list": "show:list_", "show": "show:show",
     "sweeps": "show:sweeps", "schedules": "show:schedules",
-    "cancel": "change:cancel", "retry": "change:retry", "pause": "change:pause",
-    "resume": "change:resume", "unschedule": "change:unschedule",
+    "cancel": "change:cancel", "retry": "change:retry",
+    "publish": "change:publish", "withdraw": "change:withdraw",
+    "pause": "change:pause", "resume": "change:resume",
+    "reschedule": "change:reschedule", "unschedule": "change:unschedule",
     "compare": "judge:compare", "verify": "judge:verify",
 }  # fmt: skip
 

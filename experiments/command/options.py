@@ -75,20 +75,21 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--webhook", metavar="ADDRESS", help="is called when it has ended")
 
 
-def add_schedule_rules(parser: argparse.ArgumentParser) -> None:
-    """When a schedule's runs come."""
+def add_schedule_rules(parser: argparse.ArgumentParser, *, new: bool) -> None:
+    """When a schedule's runs come: of a ``new`` one, or of one that is changed."""
     parser.add_argument(
-        "--cron", required=True, metavar="FIELDS",
+        "--cron", required=new, metavar="FIELDS",
         help="minute, hour, day of month, month, day of week, in quotes",
     )  # fmt: skip
     parser.add_argument("--timezone", metavar="ZONE", help="such as Asia/Hong_Kong")
     parser.add_argument(
         "--missed", choices=("skip", "one", "all"),
-        help="what to do about times at which the lab was down (default: one run for all)",
+        help="what to do about times at which the lab was down"
+        + " (default: one run for all)" * new,
     )  # fmt: skip
     parser.add_argument(
         "--overlap", choices=("forbid", "queue", "replace"),
-        help="what to do while the run before goes on (default: forbid another)",
+        help="what to do while the run before goes on" + " (default: forbid another)" * new,
     )  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def _add_asking(commands) -> None:
         'report.ipynb --cron "0 2 * * *" --timezone Asia/Hong_Kong',
     )  # fmt: skip
     add_notebook(schedule)
-    add_schedule_rules(schedule)
+    add_schedule_rules(schedule, new=True)
     add_run_options(schedule)
 
 
@@ -156,13 +156,23 @@ def _add_changing(commands) -> None:
     add_again(retry)
     add_waiting(retry)
 
-    for name, says in (
-        ("pause", "Let schedules rest"),
-        ("resume", "Let schedules go on"),
-        ("unschedule", "Take schedules away; their runs stay"),
+    for kind, name, says in (
+        ("run", "publish", "Show reports to the whole lab, on the showcase"),
+        ("run", "withdraw", "Take reports back from the showcase"),
+        ("schedule", "pause", "Let schedules rest"),
+        ("schedule", "resume", "Let schedules go on"),
+        ("schedule", "unschedule", "Take schedules away; their runs stay"),
     ):
-        change = _command(commands, name, says, "schedule-k3m9x2pqh7wa")
-        change.add_argument("ids", metavar="SCHEDULE", nargs="+")
+        change = _command(commands, name, says, f"{kind}-k3m9x2pqh7wa")
+        change.add_argument("ids", metavar=kind.upper(), nargs="+")
+
+    change = _command(
+        commands, "reschedule", "Change a schedule's times, rules or title",
+        'schedule-k3m9x2pqh7wa --cron "30 6 * * 1-5"',
+    )  # fmt: skip
+    change.add_argument("id", metavar="SCHEDULE")
+    change.add_argument("--title", help="what people see")
+    add_schedule_rules(change, new=False)
 
 
 def _add_judging(commands) -> None:

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from experiments.client import Client, Study, read_study
 from experiments.command import exits, watch
-from experiments.command.summary import counts, standing
+from experiments.command.summary import counts, next_times, standing
 from experiments.command.terminal import Terminal, address, state_text, text
 from experiments.command.values import read_axes, read_members, read_secrets, read_values
-from experiments.command.words import in_zone, place
+from experiments.command.words import place
 from experiments.errors import ExperimentError
 from experiments.parameters import check_values
 from experiments.sweeps import expand
@@ -74,10 +74,7 @@ def schedule(terminal: Terminal, args: Namespace) -> int:
     study = hand_in(terminal, client, study)
     made = client.schedule(study, args.cron, values, **options)
     terminal.give(lambda: {"schedule": made.data})
-    zone = made.data["timezone"]
-    terminal.say(Text.assemble((made.id, "bold"), f" runs next, by the clock of {zone}:"))
-    terminal.say(*(text(f"  {in_zone(time, zone)}") for time in made.data["next"]))
-    terminal.say(address(place(made.data["url"])))
+    terminal.say(*next_times(made), address(place(made.data["url"])))
     return exits.OK
 
 

@@ -1,6 +1,6 @@
-"""How a run or a sweep stands or ended, in a few lines.
+"""How a run or a sweep stands or ended, and when a schedule runs, in a few lines.
 
-Invariant: the first line of an ending has the id and the outcome.
+Invariant: the first line of each has the id.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from rich.console import RenderableType
 from rich.text import Text
 
-from experiments.client import Run, Sweep
+from experiments.client import Run, Schedule, Sweep
 from experiments.command.terminal import address, facts, state_text, text
 from experiments.command.transcript import describe
-from experiments.command.words import place, took
+from experiments.command.words import in_zone, place, took
 from experiments.report.words import short
 from experiments.states import State
 
@@ -55,6 +55,15 @@ def sweep_ending(sweep: Sweep) -> Iterator[RenderableType]:
     if sweep.done == sweep.members > sweep.counts.get(State.SUCCEEDED, 0):
         yield text(f"Run the others again: experiments retry {sweep.id}", "dim")
     yield address(place(sweep.data["url"]))
+
+
+def next_times(schedule: Schedule) -> Iterator[RenderableType]:
+    """When a schedule runs next, on the clock of its time zone."""
+    zone = schedule.data["timezone"]
+    when = "rests" if schedule.data["paused"] else f"runs next, by the clock of {zone}:"
+    yield Text.assemble((schedule.id, "bold"), " ", when)
+    for time in schedule.data["next"]:
+        yield text(f"  {in_zone(time, zone)}")
 
 
 def counts(numbers: Mapping[str, int]) -> Text:

@@ -6,9 +6,7 @@ comes from the environment or a terminal that does not echo it, never from an ar
 
 from __future__ import annotations
 
-import csv
 import getpass
-import io
 import json
 import os
 import sys
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from experiments.errors import ExperimentError
 from experiments.parameters import Parameter, check_secrets, find_parameter, parse_text
+from experiments.rows import read_rows
 
 LIST_BYTES = 1_000_000
 
@@ -38,7 +37,7 @@ def read_axes(texts: Iterable[str], fixed: Iterable[str]) -> dict[str, str]:
 
 
 def read_members(file: str, parameters: Parameters) -> list[dict]:
-    """The members of a sweep from a JSON list of objects, or from a CSV table with a header."""
+    """The members of a sweep from a JSON list of objects, or from a table with a header."""
     path = Path(file)
     try:
         data = path.read_bytes() if path.stat().st_size <= LIST_BYTES else None
@@ -48,7 +47,7 @@ def read_members(file: str, parameters: Parameters) -> list[dict]:
         raise _refused(f"{file} cannot be read: {why}.") from None
     if text is None:
         raise _refused(f"{file} is larger than {LIST_BYTES // 1_000_000} MB: no list of members.")
-    return _from_csv(file, text, parameters) if path.suffix == ".csv" else _from_json(file, text)
+    return _from_json(file, text) if path.suffix == ".json" else read_rows(text, parameters)
 
 
 def read_secrets(names: Iterable[str], parameters: Parameters | None = None) -> dict[str, str]:
@@ -105,20 +104,6 @@ def _from_json(file: str, text: str) -> list[dict]:
     if not isinstance(members, list):
         raise _refused(f'{file} is no JSON list of members such as [{{"lr": 0.1}}, {{"lr": 1}}].')
     return members
-
-
-def _from_csv(file: str, text: str, parameters: Parameters) -> list[dict]:
-    """A member for each row; an empty field leaves the parameter as the notebook has it."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise _refused(f"{file} is no CSV table: {error}.") from None
-    if any(None in row or None in row.values() for row in rows):
-        raise _refused(f"{file} has a row that is longer or shorter than its header.")
-    return [
-        {name: _value(parameters, name, field) for name, field in row.items() if field != ""}
-        for row in rows
-    ]
 
 
 def _refused(sentence: str) -> ExperimentError:

@@ -12,8 +12,7 @@ from jupyter_scheduler.models import CreateJob, CreateJobDefinition
 
 from experiments.client import Client, ExperimentError, Study
 from experiments.lab.environment import CPU, FILES, GPU, IMAGE
-from experiments.parameter_kinds import Kind
-from experiments.parameters import Parameter, find_parameter, parse_text
+from experiments.parameters import find_parameter, parse_text
 
 # What the panel has no field for; programs give it as parameters of the environment.
 LIMITS = {"cpus", "memory", "gpus", "time_limit_s", "cell_limit_s", "network", "max_attempts"}
@@ -21,28 +20,11 @@ LIMITS = {"cpus", "memory", "gpus", "time_limit_s", "cell_limit_s", "network", "
 KEPT = LIMITS | {"title", "tags", "kernel", "image", "notify"}
 
 
-class Lab(Client):
-    """The client, with what only the panel asks for."""
-
-    def change_schedule(self, schedule_id: str, **changes: str) -> None:
-        """Alter a schedule's title, cron expression or time zone."""
-        self._http.call("PATCH", f"schedules/{schedule_id}", json=changes)
-
-    def study_of(self, request: Mapping) -> Study:
-        """The notebook that a schedule runs, which nobody may have here any more."""
-        snapshot, notebook = request["snapshot"], request["notebook"]
-        told = self._http.get(
-            f"snapshots/{snapshot}/parameters", owner=self.owner, notebook=notebook
-        )
-        parameters = tuple(
-            Parameter(
-                name=one["name"],
-                kind=Kind(one["type"], one["optional"], choices=tuple(one["choices"])),
-                required=one["required"],
-            )
-            for one in told["parameters"]
-        )
-        return Study(Path(), notebook, parameters, request["kernel"], snapshot)
+def study_of(client: Client, request: Mapping) -> Study:
+    """The notebook that a schedule runs, which nobody may have here any more."""
+    snapshot, notebook = request["snapshot"], request["notebook"]
+    parameters = client.parameters(snapshot, notebook)
+    return Study(Path(), notebook, parameters, request["kernel"], snapshot)
 
 
 def read_values(study: Study, texts: Mapping[str, str] | None) -> tuple[dict, dict]:

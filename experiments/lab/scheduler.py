@@ -33,8 +33,8 @@ from jupyter_scheduler.models import (
 )
 from jupyter_scheduler.scheduler import BaseScheduler
 
-from experiments.client import ExperimentError, Study, read_study
-from experiments.lab.asking import KEPT, Lab, options_of, read_values
+from experiments.client import Client, ExperimentError, Study, read_study
+from experiments.lab.asking import KEPT, options_of, read_values, study_of
 from experiments.lab.describe import describe_run, describe_schedule, states_of
 from experiments.lab.environment import FILES, Features
 from experiments.lab.listing import arranged, is_called, page_of
@@ -67,9 +67,9 @@ class ExperimentsScheduler(BaseScheduler):
         super().__init__(root_dir, environments_manager, config=config)
 
     @cached_property
-    def client(self) -> Lab:
+    def client(self) -> Client:
         """The service, as this workspace's account."""
-        return Lab()
+        return Client()
 
     @asked
     def create_job(self, model: CreateJob) -> str:
@@ -204,7 +204,7 @@ class ExperimentsScheduler(BaseScheduler):
                 code="job_refused",
             )
         if changes := {names[name]: wanted[name] for name in names if name in wanted}:
-            self.client.change_schedule(job_definition_id, **changes)
+            schedule.change(**changes)
         if active is not None:
             schedule.resume() if active else schedule.pause()
 
@@ -219,7 +219,7 @@ class ExperimentsScheduler(BaseScheduler):
     ) -> str:
         """Submit a run of what a schedule runs, with other parameters if there are; its id."""
         request = self.client.get_schedule(job_definition_id).data["request"]
-        study = self.client.study_of(request)
+        study = study_of(self.client, request)
         values, secrets = read_values(study, model.parameters)
         if missing := sorted(set(request["secrets"]) - set(secrets)):
             raise ExperimentError(

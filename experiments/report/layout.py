@@ -17,8 +17,10 @@ from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters import Highlight2HTML
-from nbconvert.filters.markdown_mistune import InvalidNotebook
+from nbconvert.filters.markdown_mistune import InvalidNotebook, MarkdownWithMath
 from nbformat import from_dict
+
+from experiments.report.formulas import FormulaRenderer, with_formulas
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN = [
@@ -42,8 +44,12 @@ class CellsExporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context, source: str) -> str:
         """See nbconvert; a cell that it cannot lay out is shown as it was written."""
+        attachments = context["cell"].get("attachments", {})
+        renderer = FormulaRenderer(
+            escape=False, attachments=attachments, exclude_anchor_links=self.exclude_anchor_links
+        )
         try:
-            return super().markdown2html(context, source)
+            return MarkdownWithMath(renderer=renderer).render(source)
         except (InvalidNotebook, RecursionError):
             return f"<pre>{escape(source)}</pre>"
 
@@ -56,6 +62,7 @@ class CellsExporter(HTMLExporter):
         lexer = nb.metadata.language_info.name
         self.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=self))
         self.register_filter("filter_data_type", shown_type)
+        self.register_filter("with_formulas", with_formulas)
         return TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)
 
 

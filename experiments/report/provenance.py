@@ -23,15 +23,15 @@ VERSION = 1
 class Evidence:
     """What a record is made from beside the run's row.
 
-    ``result`` is None if the runner left none, ``secrets`` are names, ``inputs`` come from
-    `hash_inputs`, ``changes`` are the run's history in order, ``left_out`` says what the
-    collection left out.
+    ``handed_in_by`` and ``git`` are of the hand-in that the run came of, ``result`` is None if
+    the runner left none, ``inputs`` come from `hash_inputs`, ``changes`` are the run's history in
+    order, ``left_out`` says what the collection left out.
     """
 
     manifest: Manifest
+    handed_in_by: str | None = None
     git: Mapping | None = None
     result: RunnerResult | None = None
-    secrets: Sequence[str] = ()
     inputs: Sequence[dict] = ()
     changes: Sequence[RunChange] = ()
     left_out: Sequence[str] = ()
@@ -68,10 +68,11 @@ def build_record(run: Run, evidence: Evidence) -> dict:
             "hash": run.snapshot,
             "files": len(manifest.files),
             "bytes": manifest.bytes,
+            "handed_in_by": evidence.handed_in_by,
         },
         "git": _git(evidence.git),
         "parameters": dict(run.parameters),
-        "secrets": sorted(evidence.secrets),
+        "secrets": list(run.secret_names or ()),
         "seed": result.seed if result else None,
         "metrics": dict(result.metrics) if result else {},
         "image": {"name": run.image, "digest": run.image_digest},

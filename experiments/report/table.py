@@ -5,7 +5,7 @@ Invariant: every row has a value, or None, for every column, in the columns' ord
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from experiments.errors import ExperimentError
 from experiments.tables import Run
@@ -13,11 +13,13 @@ from experiments.tables import Run
 MAX_RUNS = 100
 
 
-def table_of(runs: Sequence[Run]) -> dict:
+def table_of(runs: Sequence[Run], defaults: Mapping[str, Mapping] | None = None) -> dict:
     """Columns (``kind``, ``name``, ``numeric``, ``varies``) and rows of up to 100 runs.
 
     Raises `ExperimentError` for more. ``numeric`` columns can be drawn; those that vary are
     what a sweep was about. Parameters come before metrics, each in the order of first use.
+    ``defaults`` are what notebooks give their parameters themselves, by the run's id: they stand
+    in the columns of parameters that another run was given.
     """
     if len(runs) > MAX_RUNS:
         raise ExperimentError(
@@ -25,20 +27,22 @@ def table_of(runs: Sequence[Run]) -> dict:
             code="too_many_runs",
             most=MAX_RUNS,
         )
+    given = {"parameter": [run.parameters or {} for run in runs],
+             "metric": [run.metrics or {} for run in runs]}  # fmt: skip
+    own = defaults or {}
+    values = given | {
+        "parameter": [{**own.get(run.id, {}), **(run.parameters or {})} for run in runs]
+    }
     columns = [
-        _column(kind, name, [values(run).get(name) for run in runs])
-        for kind, values in (("parameter", _parameters), ("metric", _metrics))
-        for name in dict.fromkeys(name for run in runs for name in values(run))
+        _column(kind, name, [one.get(name) for one in values[kind]])
+        for kind, ones in given.items()
+        for name in dict.fromkeys(name for one in ones for name in one)
     ]
-    return {"columns": columns, "rows": [_row(run, columns) for run in runs]}
-
-
-def _parameters(run: Run) -> dict:
-    return run.parameters or {}
-
-
-def _metrics(run: Run) -> dict:
-    return run.metrics or {}
+    rows = [
+        {**_row(run), "values": [values[c["kind"]][place].get(c["name"]) for c in columns]}
+        for place, run in enumerate(runs)
+    ]
+    return {"columns": columns, "rows": rows}
 
 
 def _column(kind: str, name: str, values: list) -> dict:
@@ -50,8 +54,7 @@ def _column(kind: str, name: str, values: list) -> dict:
     return {"kind": kind, "name": name, "numeric": numeric, "varies": varies}
 
 
-def _row(run: Run, columns: list[dict]) -> dict:
-    by_kind = {"parameter": _parameters(run), "metric": _metrics(run)}
+def _row(run: Run) -> dict:
     seconds = None
     if run.started_at and run.ended_at:
         seconds = (run.ended_at - run.started_at).total_seconds()
@@ -63,5 +66,4 @@ def _row(run: Run, columns: list[dict]) -> dict:
         "verdict": (run.verdict or {}).get("verdict"),
         "created": run.created_at.isoformat(),
         "seconds": seconds,
-        "values": [by_kind[column["kind"]].get(column["name"]) for column in columns],
     }

@@ -6,7 +6,8 @@ wrote into it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,7 @@ class RunShape(BaseModel):
     notebook: str
     snapshot: str
     parameters: dict[str, Any]
+    secret_names: list[str]
     tags: list[str]
     state: str
     reason: str | None
@@ -83,8 +85,8 @@ class RunShape(BaseModel):
 
 
 COPIED = set(RunShape.model_fields) & {column.key for column in Run.__table__.columns}
-HIDDEN = {"title": "", "notebook": "", "snapshot": "", "parameters": {}, "metrics": {},
-          "message": None, "verdict": None}  # fmt: skip
+HIDDEN = {"title": "", "notebook": "", "snapshot": "", "parameters": {}, "secret_names": [],
+          "metrics": {}, "message": None, "verdict": None}  # fmt: skip
 
 
 def run_shape(
@@ -93,6 +95,7 @@ def run_shape(
     """A run for a caller who may see it."""
     facts = {name: getattr(run, name) for name in COPIED}
     facts["devices"], facts["metrics"] = run.devices or [], run.metrics or {}
+    facts["secret_names"] = run.secret_names or []
     if not access.may_read(caller, run):
         facts |= HIDDEN
         tags = ()
@@ -135,9 +138,18 @@ class SweepShape(BaseModel):
     url: str
 
 
+def sweep_shapes(session: Session, sweeps: Sequence[Sweep], caller: Caller) -> list[SweepShape]:
+    """Sweeps for a caller who may read them, or stop them at least; one query for all."""
+    counts = progress(session, sweeps)
+    return [_sweep_shape(sweep, counts[sweep.id], caller) for sweep in sweeps]
+
+
 def sweep_shape(session: Session, sweep: Sweep, caller: Caller) -> SweepShape:
-    """A sweep for a caller who may read it, or stop it at least."""
-    counts = progress(session, sweep)
+    """One sweep, as `sweep_shapes`."""
+    return sweep_shapes(session, [sweep], caller)[0]
+
+
+def _sweep_shape(sweep: Sweep, counts: Counter[State], caller: Caller) -> SweepShape:
     open_ = counts[State.WAITING] + counts[State.STARTING] + counts[State.RUNNING]
     missing = counts.total() - open_ - counts[State.SUCCEEDED]
     mine = access.may_use(caller, sweep)

@@ -8,6 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from experiments.states import State
 from tests.experiments.services import archive
 from tests.people_in_browsers import SLOW, Person
 
@@ -38,6 +39,8 @@ display(Image(base64.b64decode(
 PATIENT = """\
 import time
 print("begun with", lr)
+for line in range(100):
+    print("line", line)
 while lr == 0.5:
     print(".", end="", flush=True); time.sleep(0.2)
 """
@@ -170,6 +173,13 @@ def test_cells_appear_as_they_run_and_it_can_be_stopped(ada):
     expect(cells.nth(1).locator("img")).to_have_js_property("complete", True)
     assert cells.nth(1).locator("img").evaluate("image => image.naturalWidth") == 10
     expect(cells.nth(2)).to_contain_text("....")
+    # What comes last is what is seen of a long output.
+    below = (
+        cells.nth(2)
+        .locator("pre.exp-output")
+        .evaluate("box => [box.scrollTop, box.scrollHeight - box.clientHeight - box.scrollTop]")
+    )
+    assert below[0] > 500 and below[1] < 2, below
     expect(state_of(page)).to_have_text("running")
     expect(page.locator(".exp-progress")).to_have_attribute("aria-valuenow", "2", timeout=SLOW)
     # Who reloads finds all of it again.
@@ -211,6 +221,32 @@ def test_a_sweep_from_the_form_to_its_comparison(lab, ada):
     page.get_by_role("button", name="Compare cells").click()
     expect(page.locator("#pairs")).to_contain_text("cells of code gave other outputs")
     expect(page.locator("#pairs .exp-pair").first).to_be_visible()
+
+
+def test_a_sweep_from_rows_that_were_pasted(lab, ada):
+    page = ada.page
+    first = submit(ada, STUDY, "One before the list")
+    page.goto(f"{lab.url}{PREFIX}/new?run={first.rpartition('/')[2]}")
+    page.get_by_text("Sweep", exact=True).first.click()
+    page.get_by_label("Which members").select_option("those of a list")
+    expect(page.locator("[data-axis=lr]")).to_be_hidden()
+    rows = page.get_by_label("Rows of values")
+    expect(rows).to_have_attribute("placeholder", "lr,seed\n0.1,1")
+    rows.fill("lr,seed\nfast,1\n0.1\n0.25,3")
+    # Each wrong row is named, and none of them is submitted.
+    expect(page.locator("#e-rows li")).to_contain_text(
+        ["Line 2: The parameter lr", "Line 3: It has"]
+    )
+    page.get_by_role("button", name="Run the sweep").click()
+    expect(rows).to_be_focused()
+    rows.fill("lr\tseed\n0.2\t1\n0.1\t\n0.25\t3")
+    expect(page.locator("#members")).to_contain_text("3 runs")
+    expect(page.locator("#e-rows")).to_be_empty()
+    page.get_by_label("Title").fill("From a table")
+    page.get_by_role("button", name="Run all 3").click()
+    page.wait_for_url("**/sweeps/sweep-*")
+    expect(page.locator("#members .lab-run-succeeded")).to_have_count(3, timeout=2 * SLOW)
+    expect(page.locator(".exp-head")).to_contain_text("a list")
 
 
 def test_a_hostile_notebook_runs_nothing_in_the_labs_origin(lab, ada):
@@ -295,6 +331,42 @@ def test_a_schedule_is_made_changed_and_removed(lab, ada):
     page.get_by_role("button", name="Yes").click()
     page.wait_for_url("**/schedules")
     expect(page.locator("main")).not_to_contain_text("Each morning")
+
+
+# Text and background of a state's badge as they are painted, and how far apart they are.
+BADGES = """states => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const painted = (...colours) => {
+    for (const one of colours) { canvas.fillStyle = one; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (colour) => {
+    const linear = (v) => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    const [r, g, b] = colour.map((v) => linear(v / 255));
+    return .2126 * r + .7152 * g + .0722 * b + .05;
+  };
+  return states.map((state) => {
+    const badge = document.createElement("span");
+    badge.className = "lab-state lab-run-" + state.replace(" ", "-");
+    document.body.append(badge);
+    const {color, backgroundColor} = getComputedStyle(badge);
+    const page = getComputedStyle(document.body).backgroundColor;
+    const [text, back] = [painted(color), painted(page, backgroundColor)];
+    const [one, other] = [light(text), light(back)];
+    return {text: text.join(), contrast: Math.max(one, other) / Math.min(one, other)};
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_states_can_be_told_apart_by_colour_and_read(lab, person, scheme):
+    page = log_in(person("ada", color_scheme=scheme))
+    for address in ("/hub/home", f"{PREFIX}/"):
+        page.goto(lab.url + address)
+        badges = dict(zip(State, page.evaluate(BADGES, list(State)), strict=True))
+        assert min(badge["contrast"] for badge in badges.values()) >= 4.5, badges
+        told = ("waiting", "running", "succeeded", "failed", "cancelled")
+        assert len({badges[State(state)]["text"] for state in told}) == len(told), badges
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

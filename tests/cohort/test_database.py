@@ -19,6 +19,8 @@ from sqlalchemy import Column, Integer, Table, event, insert, inspect, select, t
 
 import cohort.gpus
 import experiments.tables  # noqa: F401 - its tables are in the schema too
+import grading.autograder.tables
+import grading.tables  # noqa: F401
 from cohort.database import Base, DatabaseError, UtcDateTime, ensure_schema, open_database
 
 pytest_plugins = ["tests.postgres"]

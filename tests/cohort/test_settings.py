@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -26,6 +27,18 @@ kind = "desk"
 name = "team"
 title = "Team"
 kind = "team"
+"""
+COURSE = """
+[[courses]]
+id = "ml"
+title = "Machine learning"
+instructors = ["ines", "ada"]
+takers = ["apollo"]
+
+[[profiles]]
+name = "course"
+title = "Course"
+kind = "course"
 """
 
 
@@ -94,6 +107,19 @@ def test_relative_paths_are_taken_from_the_files_own_folder(load, tmp_path, monk
     assert settings.lab.picture == tmp_path / "lab.svg"
 
 
+def test_a_course_says_who_teaches_and_who_takes_it(load):
+    (course,) = load(PROFILES + COURSE).courses
+    assert course.taught_by("ines", "instructor")
+    assert not course.taught_by("ivan", "instructor")
+    assert not course.taught_by("ada", "participant")  # whoever is named needs the role as well
+    assert course.taken_by(["apollo", "borealis"])
+    assert not course.taken_by(["borealis"])
+    (course,) = load(PROFILES + re.sub(r"(instructors|takers).*", "", COURSE)).courses
+    assert course.taught_by("ivan", "instructor")
+    assert course.taken_by(["borealis"])
+    assert not course.taken_by([])
+
+
 def test_the_environment_names_the_data_folder_of_a_copy(load, monkeypatch):
     monkeypatch.setenv("COHORT_DATA", "/elsewhere")
     for text in ('[lab]\ndata = "/srv/other"\n' + PROFILES, PROFILES):
@@ -120,6 +146,11 @@ def test_the_environment_names_the_data_folder_of_a_copy(load, monkeypatch):
          ("two profiles have the same name",)),
         (PROFILES + '[[profiles]]\nname = "gpu"\ntitle = "GPU"\nkind = "desk"\ngpus = 1\n',
          ("line 11", "profiles.3", "a desk has no GPU")),
+        (PROFILES + '[[profiles]]\nname = "c"\ntitle = "C"\nkind = "course"\ngpus = 1\n',
+         ("line 11", "profiles.3", "a course has no GPU")),
+        (PROFILES + COURSE.partition("[[profiles]]")[0], ('at least one of kind "course"',)),
+        (PROFILES + COURSE + COURSE.partition("[[profiles]]")[0],
+         ("two courses have the same id",)),
         (PROFILES + "[[courses]]\nid = \"c\"\n", ("line 11", "courses.1.title", "missing")),
         ("", ("profiles", "missing")),
     ],

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from cohort.gpus import GpuLedger
 from cohort.settings import Settings
 from experiments.attempts import Attempts
 from experiments.changes import cancel
+from experiments.hand_ins import By, hand_in
 from experiments.launch import COMMAND, Launcher
 from experiments.offer import GIB, Offer, Room
 from experiments.queue import Origin, submit
@@ -38,7 +39,8 @@ from experiments.seal import Seal
 from experiments.snapshots import SnapshotStore
 from experiments.states import ACTIVE, ENDED
 from experiments.supervisor import Supervisor
-from experiments.tables import Run, RunChange, Snapshot
+from experiments.tables import Run, RunChange
+from tests.experiments.witnesses import evidence
 from tests.labs import ROOT, docker, eventually
 
 CAMPAIGN = bool(os.environ.get("COHORT_CAMPAIGN"))
@@ -75,7 +77,7 @@ exec(p.get("do", ""))
 time.sleep(p.get("seconds", 0))
 end(p.get("outcome", "succeeded"), p.get("code", 0), **p.get("more", {}))
 """
-STANDING_IN = ("python", "-c", STAND_IN)
+STANDING_IN = ("python3", "-c", STAND_IN)
 
 
 class House:
@@ -84,6 +86,7 @@ class House:
     def __init__(self, description: dict) -> None:
         self.description, self.skew = description, timedelta(0)
         self.data = Path(description["data"])
+        self._said = self.data / "house.log"
         self.project = description["project"]
         self.settings = Settings.model_validate(
             {
@@ -120,7 +123,7 @@ class House:
             self.database, engine, self.launcher, self.ledger, self._report, now=self.now
         )
 
-    def _report(self, run_id: str, secrets: Sequence[str]) -> None:
+    def _report(self, run_id: str) -> None:
         self.reported[run_id] += 1
 
     @contextmanager
@@ -139,12 +142,22 @@ class House:
         file = self.data / "house.json"
         file.write_text(json.dumps(self.description))
         line = [sys.executable, "-m", "tests.experiments.house", str(file)]
-        process = subprocess.Popen(line, cwd=ROOT)
+        with self._said.open("a") as said:
+            process = subprocess.Popen(line, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)
         try:
             yield process
         finally:
             process.kill()
             process.wait()
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Whatever fails inside the block says in what state everything is then."""
+        try:
+            yield
+        except BaseException as e:
+            e.add_note(evidence(self, self._said))
+            raise
 
     def hand_in(self, files: dict[str, bytes]) -> str:
         """A snapshot of these files; its hash."""
@@ -155,14 +168,8 @@ class House:
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
         archive.seek(0)
-        manifest = self.snapshots.add_archive(archive)
-        with Session(self.database) as session, session.begin():
-            if session.get(Snapshot, (manifest.hash, OWNER.owner)) is None:
-                row = Snapshot(hash=manifest.hash, owner=OWNER.owner, author=OWNER.author,
-                               files=len(manifest.files), bytes=manifest.bytes,
-                               created_at=self.now())  # fmt: skip
-                session.add(row)
-        return manifest.hash
+        by = By(OWNER.owner, OWNER.author)
+        return hand_in(self.database, self.snapshots, archive, by, self.now()).hash
 
     def submit(self, files: dict[str, bytes] | None = None, **request) -> str:
         """A run of ``work.ipynb``; its id. What is not a field of a request is a parameter."""
@@ -212,6 +219,12 @@ class House:
             found = select(func.count()).select_from(Run).where(Run.state.in_(ACTIVE))
             return session.scalar(found)
 
+    def unfinished(self) -> int:
+        """How many runs have not ended."""
+        with Session(self.database) as session:
+            found = select(func.count()).select_from(Run).where(Run.state.not_in(ENDED))
+            return session.scalar(found)
+
     def reaches(self, run_id: str, state: str, within: float = 30) -> Run:
         """Wait until a run is in a state, and return its row."""
 
@@ -247,28 +260,6 @@ class House:
         self.database.dispose()
         if names := self.containers():
             docker("rm", "--force", *names)
-
-
-class Starts:
-    """Counts the engine's own events: every start of a container of one project."""
-
-    def __init__(self, project: str) -> None:
-        self.names: Counter[str] = Counter()
-        line = ["docker", "events", "--filter", f"label=cohort.project={project}", "--filter",
-                "event=start", "--format", "{{.Actor.Attributes.name}}"]  # fmt: skip
-        self._events = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        for line in self._events.stdout:
-            self.names[line.strip()] += 1
-
-    def close(self) -> None:
-        self._events.terminate()
-        self._events.wait()
-        self._reader.join()
-        self._events.stdout.close()
 
 
 def main(file: str) -> None:

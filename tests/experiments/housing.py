@@ -9,7 +9,8 @@ import pytest
 
 from cohort.engine_docker import DockerEngine
 from tests.engines import Door, owned
-from tests.experiments.house import House, Starts
+from tests.experiments.house import House
+from tests.experiments.witnesses import Starts
 from tests.leftovers import PREFIX
 from tests.workspace.servers import image
 

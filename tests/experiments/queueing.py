@@ -60,8 +60,8 @@ class Desk:
     def hand_in(self, origin: Origin, snapshot: str = HASH) -> None:
         with Session(self.database) as session, session.begin():
             session.add(
-                Snapshot(hash=snapshot, owner=origin.owner, author=origin.author, files=1,
-                         bytes=1, created_at=self.clock())
+                Snapshot(hash=snapshot, owner=origin.owner, files=1, bytes=1,
+                         created_at=self.clock())
             )  # fmt: skip
 
     def submit(self, origin: Origin = APOLLO, **fields) -> str:

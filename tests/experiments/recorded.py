@@ -19,6 +19,9 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from experiments.notebooks import validate_notebook
+from experiments.parameters import read_parameters
+from experiments.service.shapes import parameter_shape
 from tests.labs import eventually
 
 PREFIX = "/services/experiments"
@@ -187,6 +190,20 @@ def _add_changes(app: FastAPI, service: RecordedService) -> None:
         run |= {"state": "cancelled", "ended_at": AT}
         return run
 
+    @app.put(f"{api}/runs/{{name}}/published")
+    def publish(name: str):
+        run = service.runs[name]
+        if run["state"] not in ENDED:
+            return refusal(409, "publish_not_possible", "Only the report of a run that came to its "
+                           "end can be published.")  # fmt: skip
+        run["published_at"] = AT
+        return run
+
+    @app.delete(f"{api}/runs/{{name}}/published")
+    def withdraw(name: str):
+        service.runs[name]["published_at"] = None
+        return service.runs[name]
+
     @app.post(f"{api}/runs/{{name}}/retry", status_code=201)
     def retry(name: str):
         return {"run": service.add_run()}
@@ -274,6 +291,11 @@ def _add_schedules(app: FastAPI, service: RecordedService) -> None:
         service.schedules[name]["paused"] = what == "pause"
         return service.schedules[name]
 
+    @app.patch(f"{api}/schedules/{{name}}")
+    async def alter_schedule(name: str, request: Request):
+        service.schedules[name] |= await request.json()
+        return service.schedules[name]
+
     @app.delete(f"{api}/schedules/{{name}}", status_code=204)
     def remove(name: str):
         del service.schedules[name]
@@ -291,6 +313,12 @@ def _add_files(app: FastAPI, service: RecordedService) -> None:
             files = {one.name: tar.extractfile(one).read() for one in tar.getmembers()}
         service.handed_in.append(files)
         return {"hash": "5" * 64, "files": len(files), "bytes": 1}
+
+    @app.get(f"{api}/snapshots/{{snapshot}}/parameters")
+    def parameters(notebook: str):
+        content = validate_notebook(service.handed_in[-1][notebook])
+        found = [parameter_shape(one).model_dump() for one in read_parameters(content)]
+        return {"notebook": notebook, "parameters": found}
 
     @app.get(f"{api}/runs/{{name}}/log")
     def log(name: str):

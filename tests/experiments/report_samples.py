@@ -97,10 +97,12 @@ def manifest(paths: Sequence[str] = ("study/work.ipynb", "study/helper.py")) -> 
     return Manifest("ab" * 32, tuple(SnapshotFile(p, "c" * 64, 10, 0o644) for p in paths))
 
 
-def record(row: Run | None = None, **evidence: object) -> dict:
-    """A provenance record."""
+def record(row: Run | None = None, secrets: Sequence[str] = (), **evidence: object) -> dict:
+    """A provenance record; ``secrets`` are the names in the run's row."""
+    row = row or run()
+    row.secret_names = list(secrets) or None
     found = {"manifest": manifest(), "result": result(), **evidence}
-    return build_record(row or run(), Evidence(**found))
+    return build_record(row, Evidence(**found))
 
 
 def write(folder: Path, data: bytes, name: str = "notebook.ipynb") -> Path:

@@ -151,7 +151,7 @@ class Service:
         kept = self.context.folders.kept(run_id)
         collect(result, kept, b"said\n", attempt=1)
         if report:
-            self.context.supervisor.attempts.report(run_id, ())
+            self.context.supervisor.attempts.report(run_id)
 
     def everything(self) -> dict[str, object]:
         """All rows of all tables and the names of all files: equal if nothing has changed."""

@@ -155,7 +155,7 @@ def test_operators_see_facts_and_no_word_of_what_people_wrote(things):
         for search in ({"text": SECRET}, {"tag": SECRET}, {"notebook": f"{SECRET}.ipynb"}):
             assert operator.get("/runs", params=search).json()["runs"] == []
         assert operator.get("/choices", params={"kind": "tag"}).json()["choices"] == []
-        assert operator.get("/sweeps").json() == {"sweeps": []}
+        assert operator.get("/sweeps").json() == {"sweeps": [], "next": None}
         assert operator.get("/schedules").json() == {"schedules": []}
 
 
@@ -189,7 +189,7 @@ def test_lists_and_searches_show_nothing_of_another_team(things, login):
             assert outsider.get("/choices", params={"kind": kind}).json() == {"choices": []}
         for owner in ("", "team-apollo"):
             params = {"owner": owner}
-            assert outsider.get("/sweeps", params=params).json() == {"sweeps": []}
+            assert outsider.get("/sweeps", params=params).json() == {"sweeps": [], "next": None}
             assert outsider.get("/schedules", params=params).json() == {"schedules": []}
         queue = outsider.get("/queue").json()
         assert (queue["running"], queue["waiting"]) == ([], [])

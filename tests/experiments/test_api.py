@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import event
 
+from experiments.service.api.queue import queue_for
 from experiments.states import State
 from tests.experiments.services import (
+    PEOPLE,
     hand_in,
     notebook,
     refused,
@@ -260,6 +263,54 @@ def test_a_list_goes_on_page_by_page(service):
         assert page["next"] is None
         assert [r["title"] for r in ken.get("/runs", params={"text": "number 3"}).json()["runs"]] \
             == ["Number 3"]  # fmt: skip
+
+
+def test_sweeps_go_on_page_by_page_with_one_question_for_their_runs(either):
+    with either.to("ada") as ada, either.to("ben") as ben:
+        run = request_for(ada)["run"]
+        made = []
+        for number in range(5):
+            spec = {"kind": "grid", "axes": {"lr": [*range(number + 1)]}}
+            wanted = {"owner": "team-apollo", "sweep": {"run": run, "spec": spec}}
+            made.append(ada.post("/sweeps", json=wanted).json()["sweep"]["id"])
+        asked = []
+        event.listen(either.context.database, "before_cursor_execute",
+                     lambda *call: asked.append(call[2]))  # fmt: skip
+        found, after = [], {}
+        for _ in range(3):
+            page = ada.get("/sweeps", params={"limit": 2, **after}).json()
+            found += [(sweep["id"], sweep["members"]) for sweep in page["sweeps"]]
+            after = {"after": page["next"]}
+        assert found == [(made[n], n + 1) for n in (4, 3, 2, 1, 0)]
+        assert page["next"] is None
+        assert len([statement for statement in asked if "FROM runs" in statement]) == 3
+        for wrong in ("x", "20269999T000000000000~sweep-aaaaaaaaaaaa"):
+            refused(ada.get("/sweeps", params={"after": wrong}), 422, "page_unknown")
+        assert ben.get("/sweeps").json() == {"sweeps": [], "next": None}
+
+
+@pytest.mark.parametrize("login", ["ada", "team-apollo", "otto"])
+def test_the_queue_does_not_read_all_that_has_ended(service, login):
+    asked = []
+
+    def note(connection, cursor, statement, parameters, *_) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(service.context.database, "before_cursor_execute", note)
+    queue_for(service.context, PEOPLE[login])
+    event.remove(service.context.database, "before_cursor_execute", note)
+    plans = []
+    with service.context.database.connect() as connection:
+        for statement, parameters in asked:
+            if "FROM runs" in statement:
+                explained = connection.exec_driver_sql(
+                    f"EXPLAIN QUERY PLAN {statement}", parameters
+                )
+                plans += [row.detail for row in explained if " runs " in row.detail]
+    assert len(plans) >= 5
+    # Of a notebook that waits, the last ten runs are asked how long they took.
+    few = ("state=?", "owner=? AND notebook=?")
+    assert [plan for plan in plans if not any(one in plan for one in few)] == []
 
 
 def test_a_sweep_is_made_stopped_and_made_whole(either):

@@ -355,8 +355,31 @@ def test_a_schedule_with_no_such_times_sends_no_folder(service, client, train):
     assert "missed" not in sent["schedule"]
     assert schedule.pause().data["paused"]
     assert not schedule.resume().data["paused"]
+    assert schedule.change(title="Each night", cron="0 3 * * *").data["title"] == "Each night"
+    [sent] = service.bodies(f"PATCH /schedules/{schedule.id}")
+    assert sent == {"title": "Each night", "cron": "0 3 * * *"}
     schedule.remove()
     assert client.schedules() == []
+
+
+def test_parameters_of_what_was_handed_in(service, client, train):
+    """They are those that the notebook has, and take the same values."""
+    study = client.hand_in(read_study(train))
+    told = client.parameters(study.snapshot, study.notebook)
+    assert [(p.name, p.kind, p.default, p.help) for p in told] == [
+        (p.name, p.kind, p.default, p.help) for p in study.parameters
+    ]
+    [asked] = service.bodies(f"GET /snapshots/{study.snapshot}/parameters")
+    assert asked == {"owner": "team-apollo", "notebook": "train.ipynb"}
+
+
+def test_a_report_is_published_and_taken_back(service, client):
+    run = client.run(service.add_run(**ended())["id"])
+    assert run.publish().data["published_at"]
+    assert run.withdraw().data["published_at"] is None
+    waits = client.run(service.add_run()["id"])
+    with pytest.raises(ExperimentError, match="can be published"):
+        waits.publish()
 
 
 def test_lists_go_on_over_pages(service, client):

@@ -427,6 +427,13 @@ def test_schedules(experiments, service):
     assert not experiments("resume", "schedule-aaaaaaaaaaaa", "--json").json["schedules"][0][
         "paused"
     ]
+    changed = ("reschedule", "schedule-aaaaaaaaaaaa", "--cron", "5 6 * * 1", "--missed", "all")
+    said = experiments(*changed)
+    assert said.out.startswith("schedule-aaaaaaaaaaaa runs next, by the clock of Asia/Tokyo:\n")
+    [sent] = service.bodies("PATCH /schedules/schedule-aaaaaaaaaaaa")
+    assert sent == {"cron": "5 6 * * 1", "missed": "all"}
+    assert "5 6 * * 1" in experiments("schedules").out
+    assert "what is to be changed" in experiments("reschedule", "schedule-aaaaaaaaaaaa").err
     assert experiments("unschedule", "schedule-aaaaaaaaaaaa").code == 0
     assert experiments("schedules").out == "There are no schedules.\n"
 
@@ -480,6 +487,21 @@ def test_changes_of_runs(experiments, service):
     assert experiments("cancel", "sweep-aaaaaaaaaaaa").code == 0
     paths = [path for method, path, _ in service.asked if method == "POST" and "sweep-" in path]
     assert paths == ["/sweeps/sweep-aaaaaaaaaaaa/missing", "/sweeps/sweep-aaaaaaaaaaaa/cancel"]
+
+
+def test_reports_are_published_and_taken_back(experiments, service):
+    one, two = service.add_run(**ended()), service.add_run(**ended())
+    said = experiments("publish", one["id"], two["id"])
+    assert said.out == f"{one['id']} is on the showcase\n{two['id']} is on the showcase\n"
+    assert experiments("show", one["id"], "--json").json["run"]["published_at"]
+    said = experiments("withdraw", one["id"], "--json")
+    assert [run["published_at"] for run in said.json["runs"]] == [None]
+    assert service.runs[two["id"]]["published_at"]
+    waits = service.add_run()
+    said = experiments("publish", waits["id"])
+    assert (said.code, said.out) == (2, "")
+    assert "can be published" in said.err
+    assert experiments("publish", "sweep-aaaaaaaaaaaa").code == 2
 
 
 def test_download_and_compare(experiments, service):

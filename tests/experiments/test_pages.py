@@ -257,6 +257,11 @@ WRONG = [
     ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "1:2"}, "x": 1}}, {}),
     ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"lr": "1:0"}}}, {"axis": "lr"}),
     ({"kind": "sweep", "spec": {"kind": "grid", "axes": {"epochs": "x"}}}, {"parameter": "epochs"}),
+    ({"kind": "sweep", "spec": {"kind": "list"}}, {"field": "rows"}),
+    ({"kind": "sweep", "spec": {"kind": "list"}, "rows": "lr\n1\nx\n"}, {"field": "rows"}),
+    ({"kind": "sweep", "spec": {"kind": "list"}, "rows": "rate\n1\n"}, {"field": "rows"}),
+    ({"kind": "sweep", "spec": {"kind": "list"}, "rows": "key\nx\n"}, {"member": 1}),
+    ({"kind": "sweep", "spec": {"kind": "list", "axes": {}}, "rows": "lr\n1\n"}, {}),
     ({"kind": "schedule", "schedule": {"cron": "every day"}}, {"field": "cron"}),
     ({"kind": "schedule", "schedule": {**CLOCK, "timezone": "Mars/Base"}}, {"field": "timezone"}),
     ({"kind": "schedule", "schedule": {**CLOCK, "missed": "maybe"}}, {"field": "missed"}),
@@ -299,6 +304,14 @@ def test_a_sweep_says_how_many_runs_it_is_before_it_is_one(house):
         page = ada.get(url.removeprefix(PREFIX)).text
         assert page.count('name="run"') == 10
         assert "10 waiting" in page
+        rows = "lr\tepochs\n0.5\t3\n0.25\t\n"  # as spreadsheets hand them over
+        listed = wanted | {"spec": {"kind": "list"}, "rows": rows}
+        assert ada.post("/new/plan", json=listed).json() == {
+            "runs": 2,
+            "first": [{"lr": 0.5, "epochs": 3, "name": "x"}, {"lr": 0.25, "name": "x"}],
+        }
+        url = ada.post("/new", json=listed).json()["url"]
+        assert ada.get(url.removeprefix(PREFIX)).text.count('name="run"') == 2
         random = {**spec, "kind": "random", "count": 3, "seed": 1}
         assert ada.post("/new/plan", json=wanted | {"spec": random}).json()["runs"] == 3
 
@@ -315,6 +328,20 @@ def test_a_schedule_is_made_paused_and_removed(house):
         assert "None while it is paused" in ada.get(url.removeprefix(PREFIX)).text
         assert api.delete(f"/schedules/{name}").status_code == 204
         assert ada.get(url.removeprefix(PREFIX)).status_code == 404
+
+
+def test_a_comparison_has_what_the_notebook_gives_itself(house):
+    with house.service.to("ada") as ada:
+        asked = {"snapshot": house.snapshot, "parameters": {"name": "x", "lr": 0.5, "steps": 7}}
+        given = submit(ada, **asked)["id"]
+        table = ada.get("/compare", params={"run": [given, house.run]}).json()
+    values = {
+        column["name"]: [row["values"][number] for row in table["rows"]]
+        for number, column in enumerate(table["columns"])
+    }
+    # Of steps, which is calculated, nobody knows before it runs; of key, nobody is told.
+    assert (values["lr"], values["steps"]) == ([0.5, 0.1], [7, None])
+    assert "key" not in values and "epochs" not in values
 
 
 # The showcase.

@@ -189,6 +189,17 @@ def test_a_table_of_runs():
     assert json.loads(json.dumps(table)) == table
 
 
+def test_a_notebooks_own_values_stand_beside_those_that_were_given():
+    runs = [run(id="given", parameters={"lr": 0.5}), run(id="own", parameters={}),
+            run(id="unknown", parameters={})]  # fmt: skip
+    own = {"lr": 0.1, "epochs": 5}
+    table = table_of(runs, {"given": own, "own": own})
+    assert [column["name"] for column in table["columns"] if column["kind"] == "parameter"] == [
+        "lr"
+    ]
+    assert [row["values"][0] for row in table["rows"]] == [0.5, 0.1, None]
+
+
 def test_a_table_has_its_limit():
     assert len(table_of([run() for _ in range(MAX_RUNS)])["rows"]) == 100
     with pytest.raises(ExperimentError, match="101 runs are too many") as e:

@@ -7,11 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from html import escape
+from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from experiments.report.formulas import ATTRIBUTES, ELEMENTS, formula, with_formulas
 from experiments.report.html import SANDBOX, Facts, Renderer
 from experiments.report.pool import WorkerPool
 from experiments.report.result import read_result
@@ -120,6 +123,79 @@ def test_progress_bars_and_errors_are_as_a_terminal_has_them(render):
     page, _ = render(code("x", stream("10%\r"), stream("99%\r\nsaid\n"), failed))
     assert "<pre>99%\nsaid\n</pre>" in page
     assert '<span class="ansi-red-fg">E</span>: &lt;v&gt;' in page
+
+
+FORMULAS = r"""Within $x_i < \frac{a}{b}$ a line, and
+
+$$\sum_{i=1}^n x_i$$
+
+\begin{align}
+a &= b \\
+  &\le c
+\end{align}
+"""
+
+
+def test_formulas_are_drawn(render):
+    shown_too = (
+        code("sympy", shown(text_latex=r"$\displaystyle \sqrt{2}$", text_plain="1.41")),
+        code("md", shown(text_markdown=r"so $\alpha$", text_plain="so")),
+    )
+    for page in render(text(FORMULAS), *shown_too):
+        cells = page.partition("<main>")[2]
+        assert cells.count("<math") == 5 and cells.count('<math display="block"') == 2
+        assert "<mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac>" in cells
+        assert "<munderover>" in cells and "<mtable" in cells and "<mi>\u03b1</mi>" in cells
+        assert r'alttext="x_i &lt; \frac{a}{b}"' in cells
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\nosuchmacro{x}",
+        r"\frac{a",
+        r"\left(x",
+        r"x^a^b",
+        r"a & b",
+        r"\begin{nosuch}x\end{nosuch}",
+        r"\def\a{x}\a",
+        r"\boxed{x}",
+        r"\sqrt{" * 200 + "}" * 200,
+        "{" * 5000,
+        "x" * 10_001,
+    ],
+)
+def test_a_formula_that_cannot_be_read_stays_text(tex):
+    assert formula(tex, f"${tex}$", display=False) == escape(f"${tex}$")
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\text{<script>OWNED</script>}",
+        r"\text{&lt;script&gt;OWNED&lt;/script&gt;}",
+        r"\href{javascript:OWNED}{x}",
+        r"\style{background:url(OWNED)}{x}",
+        r"\class{OWNED}{x}",
+        r"\color{red\" onclick=\"OWNED}{x}",
+        r"\mathop{<img src=x onerror=OWNED>}",
+        r'x" onload="OWNED',
+        r"\unicode{x3c}script>OWNED",
+        r"\begin{array}{c\" onload=\"OWNED}x\end{array}",
+    ],
+)
+def test_a_hostile_formula_makes_no_script(tex):
+    """Neither an element nor an attribute that MathML does not have, however it is shown."""
+    found: list[tuple[str, str | None]] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.extend((tag, name) for name, _ in [(None, None), *attrs])
+
+    for html in (formula(tex, tex, display=True), with_formulas(f"${tex}$ {tex}")):
+        Reader().feed(html)
+    assert {tag for tag, _ in found} <= set(ELEMENTS)
+    assert {name for _, name in found} <= {None, *ATTRIBUTES}
 
 
 def test_what_is_too_long_for_a_page_is_cut_and_says_so(render):

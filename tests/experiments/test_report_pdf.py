@@ -14,6 +14,7 @@ import pytest
 from cohort.engine import Job, JobState
 from cohort.engine_docker import DockerEngine
 from experiments.errors import ExperimentError
+from experiments.report.formulas import formula
 from experiments.report.html import Facts, Renderer
 from experiments.report.pdf import Press
 from experiments.report.pool import WorkerPool
@@ -48,7 +49,7 @@ def press(tmp_path) -> Iterator[Press]:
 def report(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     cells = (
-        text("# A heading\n\nwords"),
+        text("# A heading\n\nwords and $x^2$"),
         code("x = 1", stream("printed\n"), shown(image_png=png((9, 99, 9)))),
         code("y", shown(text_html=REACHES)),
     )
@@ -67,6 +68,31 @@ def streams(data: bytes) -> list[bytes]:
         except zlib.error:
             found.append(packed)
     return found
+
+
+DRAW = """
+import sys
+from xml.etree import ElementTree
+from weasyprint import HTML
+from experiments.report.printing import draw_formulas
+page = HTML(string=sys.argv[1]).etree_element
+draw_formulas(page)
+print(ElementTree.tostring(page, encoding="unicode"))
+"""
+ODD = '<math alttext="TEX"><mfrac><script>alert(1)</script></mfrac></math>'
+
+
+def test_formulas_are_drawn_on_paper():
+    """Where they stand, on the line; one that cannot be drawn is there in TeX."""
+    small, large = "x", r"\frac{\sum_i x_i}{n}"
+    inline = formula(small, small, display=False)
+    page = f"<p>before {inline} behind</p>{formula(large, large, display=True)}<p>{ODD} too</p>"
+    drawn = docker("run", "--rm", "--network=none", image(), "python", "-c", DRAW, page)
+    pictures = re.findall(r'<img src="data:image/svg\+xml,([^"]*)" alt="([^"]*)"', drawn)
+    assert [alt for _, alt in pictures] == [small, large]
+    assert all("%3Cpath" in picture for picture, _ in pictures)
+    assert re.search(r"before <span><img [^>]*></span> behind", drawn)
+    assert "TEX</span> too" in drawn and "<script" not in drawn and "math" not in drawn
 
 
 def test_a_report_is_printed_and_nothing_is_left(press, report, tmp_path):

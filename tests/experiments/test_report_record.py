@@ -39,14 +39,16 @@ def test_a_record_says_everything_and_stands_by_itself():
     git = {"commit": "c0ffee", "branch": "main", "dirty": True, "patch": "diff --git"}
     row = run(attempt=2, secrets="sealed", sweep_id="sweep-a")
     found = record(row, secrets=["api_key"], inputs=data, changes=changes, git=git,
-                   left_out=["outputs/x (a link)"])  # fmt: skip
+                   handed_in_by="ken", left_out=["outputs/x (a link)"])  # fmt: skip
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["version"] == 1
     assert found["run"]["id"] == row.id and found["run"]["attempt"] == 2
     assert found["run"]["author"] == "ada" and found["run"]["sweep"] == "sweep-a"
     assert found["parameters"] == {"lr": 0.01, "layers": [8, 4]} and found["seed"] == 7
     assert found["secrets"] == ["api_key"] and "sealed" not in json.dumps(found)
-    assert found["snapshot"] == {"hash": "ab" * 32, "files": 2, "bytes": 20}
+    assert found["snapshot"] == {
+        "hash": "ab" * 32, "files": 2, "bytes": 20, "handed_in_by": "ken",
+    }  # fmt: skip
     assert found["notebook"] == {"path": "study/work.ipynb", "sha256": "c" * 64}
     assert found["git"] == {**git, "patch_sha256": sha256(b"diff --git")}
     assert found["image"]["digest"] == "sha256:" + "d8" * 32

@@ -21,15 +21,15 @@ STUDY = notebook(
 
 
 class Panel:
-    """What the panel asks its server."""
+    """What the panel of an account's workspace asks its server."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        write(lab, TEAM, "study/a.ipynb", STUDY)
+    def __init__(self, lab: Lab, account: str = TEAM) -> None:
+        self.lab, self.account = lab, account
+        write(lab, account, "study/a.ipynb", STUDY)
 
     def ask(self, method: str, path: str, body: dict | None = None, status: int = 200) -> dict:
         """The JSON of an answer, which has to have this status."""
-        answer = self.lab.request(method, f"/user/{TEAM}/scheduler/{path}", json=body)
+        answer = self.lab.request(method, f"/user/{self.account}/scheduler/{path}", json=body)
         assert answer.status_code == status, answer.text
         return answer.json() if answer.content else {}
 
@@ -66,6 +66,10 @@ class Panel:
 
         eventually(there, 90, f"{job} {statuses}: {described}")
         return described
+
+    def run(self, job: str) -> dict:
+        """The run that a job is, as the command in the same workspace tells it."""
+        return json.loads(self.lab.sh(self.account, f"experiments show {job} --json"))["run"]
 
 
 @pytest.fixture
@@ -166,6 +170,39 @@ def test_a_definition_is_created_paused_changed_run_and_deleted(panel):
     panel.ask("DELETE", path, status=204)
     assert panel.ask("GET", "job_definitions")["job_definitions"] == []
     assert panel.ask("GET", f"jobs/{job}")["status"] == "COMPLETED"
+
+
+def test_a_job_with_a_gpu_has_one(panel, fresh):
+    told = "[name for name in os.environ if name.startswith('COHORT_SIM_GPU_')]"
+    code = f"import os\nfrom experiments import record\nrecord('devices', ' '.join({told}))"
+    write(fresh, TEAM, "study/gpu.ipynb", notebook(code))
+    job = panel.create(compute_type="GPU", input_uri="study/gpu.ipynb")
+    done = panel.until(job, "COMPLETED", "FAILED")
+    assert (done["status"], done["compute_type"]) == ("COMPLETED", "GPU")
+    run = panel.run(job)
+    assert run["gpus"] == 1
+    [device] = run["devices"]
+    assert run["metrics"]["devices"] == f"COHORT_SIM_GPU_{device.rpartition('=')[2]}"
+    assert panel.run(panel.create(compute_type="CPU"))["gpus"] == 0
+
+
+def test_a_job_of_a_desk_is_its_persons(fresh):
+    fresh.start("ada", "desk")
+    desk = Panel(fresh, "ada")
+    job = desk.create(parameters={"steps": "2"})
+    assert desk.until(job, "COMPLETED", "FAILED")["status"] == "COMPLETED"
+    run = desk.run(job)
+    assert (run["owner"], run["author"], run["metrics"]) == ("ada", "ada", {"steps": 2})
+    desk.ask("GET", f"jobs/{job}/download_files", status=204)
+    assert desk.ask("GET", f"jobs/{job}")["downloaded"]
+
+    # Neither of the two workspaces that she works in lists the other's.
+    fresh.start(TEAM, "team-cpu")
+    team = Panel(fresh)
+    theirs = team.create()
+    assert job not in {one["job_id"] for one in team.ask("GET", "jobs")["jobs"]}
+    assert theirs not in {one["job_id"] for one in desk.ask("GET", "jobs")["jobs"]}
+    team.until(theirs, "COMPLETED")
 
 
 def test_what_cannot_be_is_refused_with_a_sentence(panel):

@@ -13,7 +13,7 @@ from cohort.gpus import Holder
 from experiments import attempts as steps
 from experiments import supervisor as loop
 from experiments.launch import WRITABLE, mark_stopped
-from experiments.states import ACTIVE, WORDS, Reason, State
+from experiments.states import WORDS, Reason, State
 from experiments.tables import new_id
 from tests.experiments.house import CAMPAIGN, House
 from tests.labs import docker, eventually
@@ -442,7 +442,7 @@ def test_results_that_cannot_be_kept_are_waited_for_and_at_last_given_up(house, 
 
 
 def test_a_report_that_fails_again_and_again_holds_nothing_up(house, monkeypatch):
-    def fail(run_id, secrets) -> None:
+    def fail(run_id) -> None:
         house.reported[run_id] += 1
         raise RuntimeError("no report")
 
@@ -463,22 +463,32 @@ def test_a_report_that_fails_again_and_again_holds_nothing_up(house, monkeypatch
 def test_a_service_killed_at_random_points_runs_each_member_exactly_once(either_house, starts):
     house = either_house
     members, kills = (40, 20) if CAMPAIGN else (10, 4)
-    runs = [house.submit(seconds=1, answer=i, cpus=2) for i in range(members)]
-    random = secrets.SystemRandom()
-    in_the_middle = 0
-    for _ in range(kills):
+    # Two at a time, and so long that even on a busy machine some are left for the last kill.
+    runs = [house.submit(seconds=2, answer=i, cpus=2) for i in range(members)]
+    with house.explained():
+        assert kill_again_and_again(house, kills) >= kills // 2, "most in the middle of runs"
+        with house.supervised():
+            found = [house.reaches(r, State.SUCCEEDED, within=120) for r in runs]
+            eventually(house.is_clean)
+        assert [(f.attempt, f.metrics) for f in found] == [
+            (1, {"answer": i}) for i in range(members)
+        ]
+        assert starts.names == {f"{house.project}-{r}-1": 1 for r in runs}
+        assert [house.executed(r) for r in runs] == [1] * members
+        for run_id in runs:
+            assert house.history(run_id) == ["waiting", "starting", "running", "succeeded"]
+
+
+def kill_again_and_again(house: House, kills: int) -> int:
+    """Kill a service so often, anywhere in what it does; how often runs were under way."""
+    random, in_the_middle = secrets.SystemRandom(), 0
+    for number in range(kills):
         before = house.changes()
-        with house.process():
-            # Once it has begun to do something, anywhere in what it does.
-            eventually(lambda before=before: house.changes() > before)
+        with house.process() as process:
+            # Once it has begun to do something.
+            what = f"process {number} does something, with {house.unfinished()} runs unfinished"
+            eventually(lambda before=before: house.changes() > before, 60, what)
             threading.Event().wait(random.random() * 0.4)
-        in_the_middle += any(house.run(r).state in ACTIVE for r in runs)
-    assert in_the_middle >= kills // 2
-    with house.supervised():
-        found = [house.reaches(r, State.SUCCEEDED, within=120) for r in runs]
-        eventually(house.is_clean)
-    assert [(f.attempt, f.metrics) for f in found] == [(1, {"answer": i}) for i in range(members)]
-    assert starts.names == {f"{house.project}-{r}-1": 1 for r in runs}
-    assert [house.executed(r) for r in runs] == [1] * members
-    for run_id in runs:
-        assert house.history(run_id) == ["waiting", "starting", "running", "succeeded"]
+            assert process.poll() is None, f"process {number} has ended by itself"
+        in_the_middle += house.active() > 0
+    return in_the_middle

@@ -35,7 +35,7 @@ def missing(desk: Desk, sweep_id: str, **secrets) -> list[str]:
 
 def progress(desk: Desk, sweep_id: str) -> Counter:
     with Session(desk.database) as session, session.begin():
-        return sweep_runs.progress(session, session.get_one(Sweep, sweep_id))
+        return sweep_runs.progress(session, [session.get_one(Sweep, sweep_id)])[sweep_id]
 
 
 def test_a_sweep_is_a_run_for_each_member(desk):

@@ -71,7 +71,7 @@ def test_an_ordinary_day_leaves_clean_logs(tmp_path, browser, simulated_gpus):
         expect(ada.page.locator("#login-button")).to_be_visible()
         ada.context.close()
         lab.run("people")
-        for service in ("hub", "proxy", "idp", "firewall", "experiments"):
+        for service in ("hub", "proxy", "idp", "firewall", "experiments", "grading"):
             found[service] = trouble_in(lab.service(service))
     said = "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)
     assert not said, said

@@ -110,7 +110,8 @@ def test_status_says_what_runs_and_how_it_is(fresh):
     fresh.start("team-apollo", "team-cpu")
     done = fresh.run("status")
     states = dict(line.split() for line in done.stdout.splitlines()[:-1])
-    assert states == dict.fromkeys(("experiments", "firewall", "hub", "idp", "proxy"), "healthy")
+    services = ("experiments", "firewall", "grading", "hub", "idp", "proxy")
+    assert states == dict.fromkeys(services, "healthy")
     assert done.stdout.splitlines()[-1] == f"1 desks, workspaces and runs; {fresh.url}"
 
 

@@ -21,11 +21,32 @@ def test_unlike_accounts_never_share_a_container_name():
 
 
 def test_a_home_lies_right_below_its_folder():
-    assert containers.home_of(SETTINGS, "ada", None) == Path("/srv/lab/people/ada")
-    assert containers.home_of(SETTINGS, "team-apollo", "apollo") == Path("/srv/lab/teams/apollo")
-    for bad in ("..", "a/b", "../teams/apollo", "."):
+    assert containers.home_of(SETTINGS, "ada") == Path("/srv/lab/people/ada")
+    assert containers.home_of(SETTINGS, "team-apollo") == Path("/srv/lab/teams/apollo")
+    assert containers.home_of(SETTINGS, "course-ml") == Path("/srv/lab/courses/ml")
+    for bad in ("..", "a/b", "../teams/apollo", ".", "team-..", "course-../hub"):
         with pytest.raises(ValueError, match="no folder name"):
-            containers.home_of(SETTINGS, bad, None)
+            containers.home_of(SETTINGS, bad)
+
+
+def test_a_container_is_told_what_it_is_and_where_the_services_are():
+    told = {
+        account: containers.environment(SETTINGS, account, DESK, ())
+        for account in ("ada", "team-apollo", "course-ml")
+    }
+    what = {
+        account: (env["COHORT_KIND"], env["COHORT_TEAM"], env["COHORT_COURSE"])
+        for account, env in told.items()
+    }
+    assert what == {
+        "ada": ("desk", "", ""),
+        "team-apollo": ("team", "apollo", ""),
+        "course-ml": ("course", "", "ml"),
+    }
+    for env in told.values():
+        assert env["COHORT_EXPERIMENTS_URL"] == "http://172.30.0.1:8083/services/experiments"
+        assert env["COHORT_GRADING_URL"] == "http://172.30.0.1:8084/services/grading"
+    assert containers.labels(SETTINGS, "course-ml", DESK)["cohort.kind"] == "course"
 
 
 @pytest.mark.parametrize(

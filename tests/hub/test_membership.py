@@ -2,8 +2,18 @@
 
 import pytest
 
-from cohort.membership import Membership, is_reserved, membership_of, team_of
+from cohort.membership import (
+    Membership,
+    course_of,
+    is_reserved,
+    kind_of,
+    membership_of,
+    team_of,
+)
+from cohort.settings import Course
 from hub_config.membership import hub_roles, read_groups
+
+ML = Course(id="ml", title="Machine learning")
 
 
 @pytest.mark.parametrize(
@@ -24,8 +34,8 @@ def test_groups_become_a_membership(groups, meanings, expected):
     assert bool(expected) == bool(expected.teams or expected.role)
 
 
-def scopes_of(membership):
-    return {scope for role in hub_roles(membership) for scope in role["scopes"]}
+def scopes_of(membership, courses=()):
+    return {scope for role in hub_roles(membership, courses) for scope in role["scopes"]}
 
 
 def test_a_member_reaches_the_own_team_and_no_other():
@@ -47,6 +57,12 @@ def test_a_mentor_sees_a_team_and_opens_nothing():
     assert not any("servers" in s for s in scopes)
 
 
+def test_an_instructor_opens_the_servers_of_their_courses_and_no_other():
+    about_servers = {s for s in scopes_of(Membership((), "instructor"), [ML]) if "servers" in s}
+    assert about_servers == {"servers!user=course-ml", "access:servers!user=course-ml"}
+    assert not any("servers" in s for s in scopes_of(Membership((), "instructor")))
+
+
 def test_an_operator_opens_nobodys_work():
     scopes = scopes_of(Membership((), "operator"))
     assert "servers" in scopes
@@ -62,7 +78,7 @@ def test_an_operator_opens_nobodys_work():
     ],
 )
 def test_hub_roles_can_be_read_back(membership):
-    assert membership_of(r["name"] for r in hub_roles(membership)) == membership
+    assert membership_of(r["name"] for r in hub_roles(membership, [ML])) == membership
 
 
 def test_names_of_the_labs_own_accounts_are_reserved():
@@ -71,3 +87,5 @@ def test_names_of_the_labs_own_accounts_are_reserved():
     assert not is_reserved("teamwork")
     assert team_of("team-apollo") == "apollo"
     assert team_of("ada") is None
+    assert course_of("course-x") == "x"
+    assert [kind_of(name) for name in ("ada", "team-x", "course-x")] == ["desk", "team", "course"]

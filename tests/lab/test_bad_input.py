@@ -39,7 +39,7 @@ SPOILT = {
     "no role": ('"instructor", "operator"', '"instructor", "boss"',
                 ("line {line}: profiles.3.roles", "'participant'", "'boss'")),
     "no kind": ('kind = "team"\ncpus', 'kind = "shared"\ncpus',
-                ("line {line}: profiles.4.kind", "'desk' or 'team'", "'shared'")),
+                ("line {line}: profiles.4.kind", "'desk', 'team' or 'course'", "'shared'")),
     "no name": ('name = "team-gpu"', 'name = "Team GPU"',
                 ("line {line}: profiles.4.name", "lower-case name", "'Team GPU'")),
     "no range": ('subnet = "{subnet}"', 'subnet = "172.30.0.1"',

@@ -38,9 +38,11 @@ def test_a_daemon_that_ends_at_once_is_reported_with_its_log(tmp_path):
     """A real dockerd with a configuration it refuses, before it touches anything."""
     log, config = tmp_path / "dockerd.log", tmp_path / "daemon.json"
     config.write_text('{"no-such-option": 1}')
-    start_daemon(log, "--config-file", str(config), "--data-root", str(tmp_path / "data"),
-                 "--exec-root", str(tmp_path / "exec"), "--pidfile", str(tmp_path / "pid"),
-                 "--host", f"unix://{tmp_path}/sock")  # fmt: skip
+    start_daemon(
+        log, "dockerd", "--config-file", str(config), "--data-root", str(tmp_path / "data"),
+        "--exec-root", str(tmp_path / "exec"), "--pidfile", str(tmp_path / "pid"),
+        "--host", f"unix://{tmp_path}/sock",
+    )  # fmt: skip
     with pytest.raises(EngineError) as e:
         wait_for_engine(log, host=f"unix://{tmp_path}/sock", pid_file=tmp_path / "pid", seconds=20)
     assert "ended at its start (" in str(e.value)

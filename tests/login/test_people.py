@@ -178,6 +178,8 @@ def test_who_left_is_out_at_once_and_back_as_before(fresh, roster, visitor):
     assert "/services/idp/" in page.url.path
     assert not is_in(refused)
     refused.close()
+    # Who is refused is asked to log in anew, which is no error of the hub's.
+    assert "_token_authenticated" not in fresh.hub_log()
     # The others, and the team's workspace, noticed nothing.
     assert opens(dev, "team-borealis")
     assert "Came back: chloe" in roster().stdout

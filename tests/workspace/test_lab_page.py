@@ -16,6 +16,12 @@ CHOSEN = {
     "buildAvailable", "buildCheck", "notebookStartsKernel", "allow_hidden_files",
     "nbclassic_enabled",
 }  # fmt: skip
+# Plug-ins of JupyterLab that are on where people learn, teach, and work together.
+LEARN = ("@jupyter/nbgrader:assignment-list", "cohort-lab:assignments")
+TEACH = (
+    "cohort-lab:formgrader", "@jupyter/nbgrader:course-list", "@jupyter/nbgrader:create-assignment",
+)  # fmt: skip
+TOGETHER = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +50,9 @@ def test_page_is_configured_as_stock(hub):
 @pytest.mark.parametrize(
     ("kind", "on", "off"),
     [
-        ("desk", (), ("@jupyter/collaboration-extension", "@jupyter/nbgrader:formgrader")),
-        ("team", ("@jupyter/collaboration-extension",), ("@jupyter/nbgrader:formgrader",)),
-        ("course", ("@jupyter/nbgrader:formgrader",), ("@jupyter/docprovider-extension",)),
+        ("desk", LEARN, (*TEACH, *TOGETHER, "@jupyter/nbgrader:formgrader")),
+        ("team", (*LEARN, *TOGETHER), (*TEACH, "@jupyter/nbgrader:formgrader")),
+        ("course", TEACH, (*LEARN, *TOGETHER, "@jupyter/nbgrader:formgrader")),
     ],
 )
 def test_kind_decides_what_is_on(hub, kind, on, off):
@@ -55,8 +61,12 @@ def test_kind_decides_what_is_on(hub, kind, on, off):
         disabled = one.page_config()["disabledExtensions"]
         assert set(on) & set(disabled) == set()
         assert set(off) - set(disabled) == set()
-        formgrader = one.http.get("formgrader", follow_redirects=True)
-        assert (formgrader.status_code == 200) == (kind == "course"), formgrader.text
+        for path in ("formgrader", "formgraders"):
+            answer = one.http.get(path, follow_redirects=True)
+            assert (answer.status_code == 200) == (kind == "course"), answer.text
+        listed = one.http.get("assignments", params={"course_id": "ml"})
+        assert (listed.status_code == 200) == (kind != "course"), listed.text
+        assert one.http.get("nbgrader_version?version=0.9.6").json() == {"success": True}
         documents = one.http.put("api/collaboration/session/none.ipynb", json={})
         assert (documents.status_code == 404) == (kind != "team") or "none" in documents.text
 

@@ -56,7 +56,7 @@ def retry(
     """Ask for the same once more, as a new run."""
     with context.writing() as session:
         run = find_run(session, caller, run_id, access.may_use)
-        origin = Origin(run.owner, caller.login, sweep_id=run.sweep_id)
+        origin = Origin(run.owner, caller.login, sweep_id=run.sweep_id, hand_in=run.hand_in)
         made = repeat(context, session, run, (again or Again()).secrets, origin)
         return Made(run=run_shapes(session, [made], caller)[0])
 
@@ -78,7 +78,8 @@ def verify(
                 "Only a run that came to its end, and still has its files, can be verified.",
                 code="verify_not_possible", status=409,
             )  # fmt: skip
-        origin = Origin(run.owner, caller.login, verify_of=run.id, tolerance=tolerance)
+        origin = Origin(run.owner, caller.login, verify_of=run.id, tolerance=tolerance,
+                        hand_in=run.hand_in)  # fmt: skip
         made = repeat(context, session, run, wanted.secrets, origin)
         return Made(run=run_shapes(session, [made], caller)[0])
 

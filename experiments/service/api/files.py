@@ -20,6 +20,7 @@ from experiments.live_files import open_regular
 from experiments.report.collect import read_collected
 from experiments.report.crate import Contents, write_crate
 from experiments.report.html import SANDBOX
+from experiments.retention import count_kept
 from experiments.service.api.common import REFUSALS, Parts, Who, find_run
 from experiments.service.context import Context
 from experiments.states import ENDED
@@ -96,6 +97,7 @@ def pdf(context: Parts, caller: Who, run_id: str) -> Response:
     kept = kept_folder(context, run)
     if not (kept / "report.pdf").exists():
         context.press.make(inside(kept, "report.html"), kept, "report.pdf")
+        count_kept(context.database, run_id, kept)
     return attachment(kept, "report.pdf", f"{run_id}.pdf")
 
 

@@ -47,9 +47,13 @@ def queue_for(context: Context, caller) -> Queue:
     with context.reading() as session:
 
         def seen(states) -> list[Run]:
-            wanted = select(Run).where(Run.state.in_(states)).order_by(Run.created_at)
-            wanted = wanted if owners is None else wanted.where(Run.owner.in_(owners))
-            return list(session.scalars(wanted.limit(5 * SHOWN)))
+            # One state at a time: for the order of several, SQLite reads all runs of an owner.
+            found = []
+            for state in states:
+                wanted = select(Run).where(Run.state == state).order_by(Run.created_at)
+                wanted = wanted if owners is None else wanted.where(Run.owner.in_(owners))
+                found += session.scalars(wanted.limit(5 * SHOWN))
+            return sorted(found, key=lambda run: run.created_at)
 
         def count(states) -> int:
             wanted = select(func.count()).select_from(Run).where(Run.state.in_(states))

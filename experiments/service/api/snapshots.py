@@ -7,16 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, UploadFile
 from pydantic import BaseModel
-from sqlalchemy.exc import IntegrityError
 
+from experiments import hand_ins
 from experiments.errors import ExperimentError
 from experiments.queue import check_snapshot
 from experiments.service import access
 from experiments.service.api.common import REFUSALS, Parts, Who
-from experiments.service.context import Context
 from experiments.service.shapes import ParameterShape, parameter_shape
 from experiments.service.submission import parameters_in
-from experiments.tables import Snapshot
 
 router = APIRouter(prefix="/snapshots", tags=["snapshots"], responses=REFUSALS)
 
@@ -49,16 +47,10 @@ def hand_in(
 ) -> SnapshotShape:
     """Keep a folder, a tar.gz of it, as it is now; acknowledged once it is safe on disk."""
     access.check_owner(caller, owner)
-    facts = _git(git)
-    manifest = context.snapshots.add_archive(archive.file)
-    shape = SnapshotShape(hash=manifest.hash, files=len(manifest.files), bytes=manifest.bytes)
-    row = {**shape.model_dump(), "owner": owner, "author": caller.login, "git": facts,
-           "created_at": context.offer.now()}  # fmt: skip
-    try:
-        _keep(context, row)
-    except IntegrityError:  # the same folder was handed in at the same moment
-        _keep(context, row)
-    return shape
+    by = hand_ins.By(owner, caller.login, _git(git))
+    now = context.offer.now()
+    kept = hand_ins.hand_in(context.database, context.snapshots, archive.file, by, now)
+    return SnapshotShape(hash=kept.hash, files=len(kept.files), bytes=kept.bytes)
 
 
 @router.get("/{snapshot}/parameters")
@@ -69,11 +61,6 @@ def parameters(context: Parts, caller: Who, snapshot: str, owner: str, notebook:
         check_snapshot(session, snapshot, owner)
     found = parameters_in(context, snapshot, notebook)
     return Parameters(notebook=notebook, parameters=[parameter_shape(p) for p in found])
-
-
-def _keep(context: Context, row: dict) -> None:
-    with context.reading() as session:
-        session.merge(Snapshot(**row))
 
 
 def _git(text: str) -> dict | None:

@@ -6,14 +6,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
+from experiments import paging
 from experiments.queue import Origin
 from experiments.requests import SweepRequest
 from experiments.service import access
 from experiments.service.api.actions import Again
 from experiments.service.api.common import REFUSALS, Parts, Who, find_sweep
-from experiments.service.shapes import RunShape, SweepShape, run_shapes, sweep_shape
+from experiments.service.shapes import (
+    RunShape,
+    SweepShape,
+    run_shapes,
+    sweep_shape,
+    sweep_shapes,
+)
 from experiments.service.submission import submit_members
 from experiments.sweep_runs import cancel_sweep, run_missing
 from experiments.tables import Sweep
@@ -35,9 +42,10 @@ class Made(BaseModel):
 
 
 class Sweeps(BaseModel):
-    """Sweeps, the newest first."""
+    """Sweeps, the newest first; ``next`` is the next page's ``after``."""
 
     sweeps: list[SweepShape]
+    next: str | None
 
 
 class MadeAgain(BaseModel):
@@ -58,17 +66,23 @@ def submit(context: Parts, caller: Who, wanted: Submission) -> Made:
 @router.get("")
 def find(
     context: Parts, caller: Who, owner: Annotated[str, Query(max_length=255)] = "",
+    after: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Sweeps:  # fmt: skip
     """Sweeps that the caller may read."""
-    owners = access.readable_owners(caller)
-    wanted = select(Sweep).order_by(Sweep.created_at.desc()).limit(limit)
+    owners, position = access.readable_owners(caller), paging.position(after)
+    wanted = select(Sweep).order_by(Sweep.created_at.desc(), Sweep.id.desc()).limit(limit + 1)
     if owners is not None:
         wanted = wanted.where(Sweep.owner.in_(owners))
     if owner:
         wanted = wanted.where(Sweep.owner == owner)
+    if position is not None:
+        wanted = wanted.where(tuple_(Sweep.created_at, Sweep.id) < position)
     with context.reading() as session:
-        return Sweeps(sweeps=[sweep_shape(session, s, caller) for s in session.scalars(wanted)])
+        found = session.scalars(wanted).all()
+        shown = found[:limit]
+        more = paging.cursor_after(shown[-1].created_at, shown[-1].id) if found[limit:] else None
+        return Sweeps(sweeps=sweep_shapes(session, shown, caller), next=more)
 
 
 @router.get("/{sweep_id}")

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from experiments.parameters import find_parameter, parse_text
+from experiments.parameters import Parameter, find_parameter, parse_text
 from experiments.queue import check_snapshot
 from experiments.requests import RunRequest, ScheduleRequest, SweepRequest, parse
+from experiments.rows import read_rows
 from experiments.service import access
 from experiments.service.api import runs, schedules, sweeps
 from experiments.service.api.common import Parts, Who
@@ -37,6 +38,7 @@ class Draft(BaseModel):
     texts: Texts = {}
     secrets: Texts = {}
     spec: dict[str, Any] = {}
+    rows: Annotated[str, Field(max_length=200_000)] = ""  # of a list, as they were pasted
     max_running: int | None = None
     schedule: dict[str, Any] = {}
     again: bool = False
@@ -64,7 +66,7 @@ def plan(context: Parts, caller: Who, draft: Draft) -> Planned:
     members = [request.parameters]
     if draft.kind == "sweep":
         parameters = parameters_in(context, request.snapshot, request.notebook)
-        members = expand(draft.spec, parameters, request.parameters)
+        members = expand(_spec(draft, parameters), parameters, request.parameters)
     return Planned(runs=len(members), first=members[:SHOWN])
 
 
@@ -97,11 +99,19 @@ def _run(context: Context, caller: Who, draft: Draft, request: RunRequest) -> Ma
 
 
 def _sweep(context: Context, caller: Who, draft: Draft, request: RunRequest) -> Made:
-    fields = {"run": request, "spec": draft.spec}
+    parameters = parameters_in(context, request.snapshot, request.notebook)
+    fields = {"run": request, "spec": _spec(draft, parameters)}
     if draft.max_running is not None:
         fields["max_running"] = draft.max_running
     wanted = sweeps.Submission(owner=draft.owner, sweep=parse(SweepRequest, fields))
     return Made(url=sweeps.submit(context, caller, wanted).sweep.url)
+
+
+def _spec(draft: Draft, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
+    """The sweep as it was written, but for a list, whose rows are members here."""
+    if draft.spec.get("kind") != "list":
+        return draft.spec
+    return draft.spec | {"members": read_rows(draft.rows, parameters)}
 
 
 def _schedule(context: Context, caller: Who, draft: Draft, request: RunRequest) -> Made:

@@ -20,7 +20,7 @@ from experiments.service import access
 from experiments.service.api.common import Parts, Who, find_run
 from experiments.service.api.runs import Text
 from experiments.service.context import Context
-from experiments.service.pages.fields import field_of
+from experiments.service.pages.fields import Field, field_of
 from experiments.service.pages.look import page
 from experiments.service.submission import MIB, parameters_in
 from experiments.snapshots import CAPS
@@ -83,9 +83,11 @@ def new(
 
 def _form(context: Context, begun: Begun) -> dict[str, Any]:
     parameters = parameters_in(context, begun.snapshot, begun.notebook)
+    fields = [field_of(parameter, begun.values) for parameter in parameters]
     defaults = {name: one.default for name, one in RunRequest.model_fields.items()}
     return {
-        "fields": [field_of(parameter, begun.values) for parameter in parameters],
+        "fields": fields,
+        "sample": _sample(fields),
         "title": people(begun.owner),
         "run": defaults | begun.fields,
         "total": context.offer.total,
@@ -95,6 +97,13 @@ def _form(context: Context, begun: Begun) -> dict[str, Any]:
         "zones": zones(),
         "zone": str(context.offer.zone),
     }
+
+
+def _sample(fields: list[Field]) -> str:
+    """How a list of members may begin: a few parameters, and a row of what they are."""
+    plain = [one for one in fields if one.shape != "secret" and not {*one.text} & {*",;\t\n"}]
+    shown = plain[:3]
+    return "\n".join([",".join(one.name for one in shown), ",".join(one.text for one in shown)])
 
 
 @cache
@@ -115,8 +124,13 @@ def _again(context: Context, caller: Caller, run_id: str) -> Begun:
         tags = tags_of(session, [run.id])[run.id]
     copied = ("title", "cpus", "gpus", "time_limit_s", "cell_limit_s", "image", "network", "kernel")
     fields = {name: getattr(run, name) for name in copied}
-    memory = f"{-(-run.memory_bytes // MIB)}M"
+    memory = _size(-(-run.memory_bytes // MIB))
     return Begun(
         run.owner, run.snapshot, run.notebook, dict(run.parameters),
         fields | {"memory": memory, "tags": tags, "notify": Notify(**(run.notify or {}))},
     )  # fmt: skip
+
+
+def _size(mib: int) -> str:
+    """A size as people write it: 2G, 512M."""
+    return f"{mib}M" if mib % 1024 else f"{mib // 1024}G"

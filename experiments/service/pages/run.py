@@ -20,9 +20,8 @@ from experiments.service.api.common import Parts, Who, find_run
 from experiments.service.context import Context
 from experiments.service.pages.look import page
 from experiments.service.shapes import PREFIX, RunShape
-from experiments.service.submission import parameters_in
 from experiments.states import ENDED
-from experiments.tables import Run, Snapshot
+from experiments.tables import HandIn, Run
 
 router = APIRouter()
 
@@ -66,7 +65,7 @@ def _told(context: Context, caller: Caller, run: RunShape) -> dict[str, Any]:
     """What is known of a run at any time, beside its shape."""
     with context.reading() as session:
         git = session.scalar(
-            select(Snapshot.git).where(Snapshot.hash == run.snapshot, Snapshot.owner == run.owner)
+            select(HandIn.git).join(Run, Run.hand_in == HandIn.id).where(Run.id == run.id)
         )
         verifications = _verifications(session, run)
     mine = access.may_use(caller, run)
@@ -76,7 +75,8 @@ def _told(context: Context, caller: Caller, run: RunShape) -> dict[str, Any]:
         "verifications": verifications,
         "verifying": any(_is_awaited(one, run) for one in verifications[:1]),
         "mine": mine,
-        "secrets": _secrets(context, run) if mine else [],
+        # They are not kept after a run: who asks for the same has to give them again.
+        "secrets": run.secret_names if mine else [],
     }
 
 
@@ -94,15 +94,6 @@ def _is_awaited(verification: Row, run: RunShape) -> bool:
     if verification.verdict:  # of its own; it comes to the run that was verified after that
         return (run.verdict or {}).get("again") != verification.id
     return verification.started_at is not None and verification.reported_at is None
-
-
-def _secrets(context: Context, run: RunShape) -> list[str]:
-    """Names of the secrets that have to be given again, as they are not kept after a run."""
-    try:
-        parameters = parameters_in(context, run.snapshot, run.notebook)
-    except ExperimentError:  # the snapshot is gone; the request will say so
-        return []
-    return [parameter.name for parameter in parameters if parameter.kind.name == "secret"]
 
 
 def _kept(context: Context, caller: Caller, run: RunShape) -> dict[str, Any]:

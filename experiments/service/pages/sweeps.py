@@ -13,7 +13,7 @@ from experiments.service import access
 from experiments.service.api.common import Parts, Who, find_sweep
 from experiments.service.api.runs import Search, find_for
 from experiments.service.pages.look import page
-from experiments.service.shapes import RunShape, SweepShape, sweep_shape
+from experiments.service.shapes import RunShape, SweepShape, sweep_shape, sweep_shapes
 from experiments.states import State
 from experiments.tables import Sweep
 
@@ -37,7 +37,7 @@ def sweeps(
         wanted = wanted.where(Sweep.created_at < before)
     with context.reading() as session:
         rows = session.scalars(wanted).all()
-        found = [sweep_shape(session, row, caller) for row in rows[:PER_PAGE]]
+        found = sweep_shapes(session, rows[:PER_PAGE], caller)
     next_ = found[-1].created_at.isoformat() if len(rows) > PER_PAGE else None
     return page(request, "sweeps.html", caller, sweeps=found, next=next_, states=list(State))
 

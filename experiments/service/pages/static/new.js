@@ -55,13 +55,21 @@ function run() {
 
 function spec() {
   const fields = form.elements;
-  const common = { kind: fields.how.value, axes: axes() };
-  return common.kind === "grid" ? common : { ...common, count: number(fields.count), seed: number(fields.seed) };
+  const how = fields.how.value;
+  if (how === "list") return { kind: how };
+  return how === "grid" ? { kind: how, axes: axes() } : { kind: how, axes: axes(), count: number(fields.count), seed: number(fields.seed) };
+}
+
+const isList = () => form.elements.how.value === "list";
+// What a sweep still needs before it is one; null if nothing.
+function lacking() {
+  if (isList()) return form.elements.rows.value.trim() ? null : "The list has no rows yet.";
+  return Object.keys(axes()).length ? null : "No parameter has several values yet.";
 }
 
 function draft() {
   const body = { owner: form.dataset.owner, kind: kind(), run: run(), texts: texts(), secrets: secrets() };
-  if (body.kind === "sweep") Object.assign(body, { spec: spec(), max_running: number(form.elements.max_running) });
+  if (body.kind === "sweep") Object.assign(body, { spec: spec(), max_running: number(form.elements.max_running) }, isList() && { rows: form.elements.rows.value });
   if (body.kind === "schedule") body.schedule = readClock(form);
   return body;
 }
@@ -85,8 +93,8 @@ let planned = 0;
 async function plan() {
   const turn = (planned += 1);
   const sweep = kind() === "sweep";
-  if (sweep && Object.keys(axes()).length === 0) {
-    members.replaceChildren(make("p", { class: "exp-dim" }, "No parameter has several values yet."));
+  if (sweep && lacking()) {
+    members.replaceChildren(make("p", { class: "exp-dim" }, lacking()));
     return;
   }
   try {
@@ -95,7 +103,8 @@ async function plan() {
   } catch (error) {
     if (turn !== planned) return;
     if (sweep) members.replaceChildren();
-    const name = error.facts?.parameter ?? error.facts?.axis ?? error.facts?.field;
+    const facts = error.facts ?? {};
+    const name = facts.member ? "rows" : (facts.parameter ?? facts.axis ?? facts.field);
     if (touched.has(name)) showRefusal(form, error, refused);
   }
 }
@@ -107,12 +116,14 @@ function later() {
 }
 
 function showKind() {
-  for (const part of form.querySelectorAll("[data-only]")) part.hidden = part.dataset.only !== kind();
-  for (const part of form.querySelectorAll("[data-random]")) part.hidden = form.elements.how.value !== "random";
+  for (const part of form.querySelectorAll("[data-only]")) {
+    const { only, how } = part.dataset;
+    part.hidden = only !== kind() || (how !== undefined && !how.split(" ").includes(form.elements.how.value));
+  }
   // What a sweep goes through has no one value.
   for (const axis of form.querySelectorAll("[data-axis]")) {
     const field = form.querySelector(`[data-parameter="${CSS.escape(axis.dataset.axis)}"]`);
-    field.disabled = kind() === "sweep" && axis.value.trim() !== "";
+    field.disabled = !axis.hidden && axis.value.trim() !== "";
   }
   go.textContent = { run: "Run", sweep: "Run the sweep", schedule: "Schedule" }[kind()];
   if (kind() === "schedule" && !watching) {
@@ -138,7 +149,7 @@ async function submit(again) {
   same.hidden = refused.hidden = true;
   forgetRefusals(form);
   try {
-    if (kind() === "sweep" && Object.keys(axes()).length === 0) throw new Error("Give one parameter at least several values.");
+    if (kind() === "sweep" && lacking()) throw new Error(lacking());
     const made = await json("POST", `${PREFIX}/new`, { ...draft(), again });
     if (!made.same) return location.assign(made.url); // the button stays off until that is there
     offer(made.same);

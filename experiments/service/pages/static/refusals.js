@@ -1,8 +1,10 @@
 // Puts a refusal beside the field that it names, or where `otherwise` says.
+import { make } from "./common.js";
 
 const places = (form) => form.querySelectorAll("[data-error], [data-error-parameter]");
 
 function place(form, facts) {
+  if (facts.member) return form.querySelector('[data-error="rows"]');
   const name = facts.parameter ?? facts.axis ?? /^secrets\.(.+)$/.exec(facts.field)?.[1];
   if (name) return form.querySelector(`[data-error-parameter="${CSS.escape(name)}"]`);
   // "tags.0" is of the field "tags", but "notify.email" has a field of its own.
@@ -38,7 +40,10 @@ export function showRefusal(form, error, otherwise) {
     otherwise.textContent = error.message;
     return null;
   }
-  note.textContent = error.message;
+  if (error.facts.rows?.length > 1) {
+    const lines = error.facts.rows.map((row) => make("li", {}, `Line ${row.line}: ${row.message}`));
+    note.replaceChildren(make("ul", { class: "mb-0" }, ...lines));
+  } else note.textContent = error.message;
   note.closest("details")?.setAttribute("open", "");
   const field = fieldOf(note);
   field?.setAttribute("aria-invalid", "true");

@@ -38,12 +38,20 @@ function forget() {
   list.replaceChildren();
 }
 
-// Only what the reader was at the end of is kept at its end.
+const atEnd = (box) => box.scrollHeight - box.clientHeight - box.scrollTop < 120;
+const lastOutput = () => list.querySelector(":scope > :last-child .exp-outputs > :last-child");
+
+// Only what the reader was at the end of is kept at its end: the page, and a long output in it.
 function keepUp(change) {
   const page = document.documentElement;
-  const atEnd = page.scrollHeight - page.clientHeight - page.scrollTop < 120;
+  const before = lastOutput();
+  const read = before && !atEnd(before);
+  const below = atEnd(page);
   change();
-  if (wanted.checked && atEnd) page.scrollTop = page.scrollHeight;
+  if (!wanted.checked) return;
+  const now = lastOutput();
+  if (now && !(read && now === before)) now.scrollTop = now.scrollHeight;
+  if (below) page.scrollTop = page.scrollHeight;
 }
 
 const HEARD = {

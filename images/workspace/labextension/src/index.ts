@@ -1,6 +1,8 @@
 /** Cohort inside JupyterLab: one plugin a topic, all fed by the poller of `status.ts`. */
 
+import { assignmentsPlugin } from './assignments';
 import { experimentPlugin } from './experiment';
+import { formgraderPlugin } from './formgrader';
 import { gonePlugin } from './gone';
 import { gpuPlugin } from './gpu';
 import { idlePlugin } from './idle';
@@ -18,5 +20,7 @@ export default [
   memoryPlugin,
   outOfMemoryPlugin,
   teamPlugin,
-  experimentPlugin
+  experimentPlugin,
+  formgraderPlugin,
+  assignmentsPlugin
 ];

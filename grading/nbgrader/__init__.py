@@ -1,0 +1,1 @@
+"""nbgrader's side of teaching: plug-ins that put the lab's service where its shared folder was."""
