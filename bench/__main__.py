@@ -11,12 +11,12 @@ from bench.results import Figure, write
 from bench.runs import measure_runs
 from bench.spawns import BURST, bursts, side_by_side
 from bench.stock import StockHub
-from bench.teaching import measure_deadline
+from bench.teaching import measure_teaching
 from cohort.lab.images import image_names
 from tests.labs import PEOPLE, Lab, brought_up, owned
 
 START = time.monotonic()
-CROWD = [f"p{number:02}" for number in range(BURST)]
+CROWD = [f"p{number:02}" for number in range(60)]
 
 
 def say(text: str) -> None:
@@ -33,7 +33,7 @@ def main() -> int:
         figures += measure_experiments(say)
     if "teaching" in asked:
         say("teaching")
-        figures += measure_teaching()
+        figures += measure_courses()
     print(write(figures))
     return 0
 
@@ -42,7 +42,7 @@ def measure_spawns() -> list[Figure]:
     """Bring up our lab and a stock hub side by side, and measure."""
     images = image_names()[1]
     with tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder:
-        lab = crowded(Path(folder))
+        lab = crowded(Path(folder), CROWD[:BURST])
         stock_folder = Path(folder) / "stock"
         stock_folder.mkdir()
         stock = StockHub(stock_folder, images.hub, images.workspace)
@@ -53,10 +53,10 @@ def measure_spawns() -> list[Figure]:
                 stock.down()
 
 
-def crowded(folder: Path) -> Lab:
-    """A lab with as many more people as come at once."""
+def crowded(folder: Path, people: list[str]) -> Lab:
+    """A lab with these people more."""
     lab = Lab(folder)
-    rows = [f"{name},{name.title()},{name}@lab.example,apollo,participant\n" for name in CROWD]
+    rows = [f"{name},{name.title()},{name}@lab.example,apollo,participant\n" for name in people]
     lab.people.write_text(PEOPLE + "".join(rows), encoding="utf-8")
     return lab
 
@@ -83,13 +83,13 @@ def measure_experiments(say) -> list[Figure]:
         return measure_runs(lab, image_names()[1].workspace, say)
 
 
-def measure_teaching() -> list[Figure]:
+def measure_courses() -> list[Figure]:
     """What hand-ins are measured by, on a lab with nothing else in it."""
     with (
         tempfile.TemporaryDirectory(prefix="cohort-bench-") as folder,
-        brought_up(crowded(Path(folder))) as lab,
+        brought_up(crowded(Path(folder), CROWD)) as lab,
     ):
-        return measure_deadline(lab, CROWD, say)
+        return measure_teaching(lab, CROWD, image_names()[1].workspace, say)
 
 
 if __name__ == "__main__":

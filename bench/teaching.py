@@ -1,4 +1,4 @@
-"""A deadline: everybody hands in at once, in the last ten seconds."""
+"""A deadline, at which everybody hands in within ten seconds; and the marking of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
+from bench.autograding import measure_autograding
 from bench.results import Figure, p95
 from tests.grading.services import PREFIX, archive, notebook
 from tests.labs import Lab
@@ -20,30 +21,43 @@ HAND_INS = 300
 SECONDS = 10
 
 
-def measure_deadline(lab: Lab, people: list[str], say: Callable) -> list[Figure]:
-    """300 hand-ins of these people at random moments of ten seconds: none lost, how long each."""
-    with client(lab, "course-ai-foundations") as course:
-        files = {"release/work.ipynb": notebook(), "source/work.ipynb": notebook(points=4)}
-        course.post(f"{WHERE}/release", content=archive(files)).raise_for_status()
-        say(f"{HAND_INS} hand-ins within {SECONDS} s")
-        clients = [of_person(lab, login) for login in people]
-        chance = random.Random(1)
-        moments = [chance.uniform(0, SECONDS) for _ in range(HAND_INS)]
-        begin = time.monotonic()
-
-        def hand_in(number: int) -> tuple[float, str]:
-            content = archive({"work.ipynb": notebook(f"answer = {number}")})
-            time.sleep(max(0.0, begin + moments[number] - time.monotonic()))
-            asked = time.monotonic()
-            answer = clients[number % len(clients)].post(f"{WHERE}/submissions", content=content)
-            took = time.monotonic() - asked
-            return took, answer.json()["id"] if answer.status_code == 201 else ""
-
-        with ThreadPoolExecutor(HAND_INS) as pool:
-            answers = list(pool.map(hand_in, range(HAND_INS)))
-        kept = {row["id"] for row in course.get(f"{WHERE}/submissions").json()}
-        for one in clients:
+def measure_teaching(lab: Lab, people: list[str], image: str, say: Callable) -> list[Figure]:
+    """Everything that needs a course's server and people with tokens."""
+    say(f"{len(people)} people log in")
+    clients = {login: of_person(lab, login) for login in people}
+    try:
+        with of_server(lab, "course-ai-foundations") as course:
+            return [
+                *measure_deadline(course, list(clients.values()), say),
+                *measure_autograding(lab, clients, image, say),
+            ]
+    finally:
+        for one in clients.values():
             one.close()
+
+
+def measure_deadline(
+    course: httpx.Client, clients: list[httpx.Client], say: Callable
+) -> list[Figure]:
+    """300 hand-ins of these people at random moments of ten seconds: none lost, how long each."""
+    files = {"release/work.ipynb": notebook(), "source/work.ipynb": notebook(points=4)}
+    course.post(f"{WHERE}/release", content=archive(files)).raise_for_status()
+    say(f"{HAND_INS} hand-ins within {SECONDS} s")
+    chance = random.Random(1)
+    moments = [chance.uniform(0, SECONDS) for _ in range(HAND_INS)]
+    begin = time.monotonic()
+
+    def hand_in(number: int) -> tuple[float, str]:
+        content = archive({"work.ipynb": notebook(f"answer = {number}")})
+        time.sleep(max(0.0, begin + moments[number] - time.monotonic()))
+        asked = time.monotonic()
+        answer = clients[number % len(clients)].post(f"{WHERE}/submissions", content=content)
+        took = time.monotonic() - asked
+        return took, answer.json()["id"] if answer.status_code == 201 else ""
+
+    with ThreadPoolExecutor(HAND_INS) as pool:
+        answers = list(pool.map(hand_in, range(HAND_INS)))
+    kept = {row["id"] for row in course.get(f"{WHERE}/submissions").json()}
     lost = sum(not made or made not in kept for _, made in answers)
     times = [took for took, _ in answers]
     return [
@@ -61,7 +75,7 @@ def of_person(lab: Lab, login: str) -> httpx.Client:
     return with_token(lab, token)
 
 
-def client(lab: Lab, account: str) -> httpx.Client:
+def of_server(lab: Lab, account: str) -> httpx.Client:
     """A client with the token of an account's server."""
     lab.start(account, "course")
     return with_token(lab, lab.sh(account, 'printf %s "$JUPYTERHUB_API_TOKEN"'))
