@@ -17,7 +17,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from cohort.lab.images import image_names
+from tests.lab_files import ROOT
 
+TEAMS_PAGE = "images/workspace/etc/cohort/team/labconfig/page_config.json"
 TOKEN = "labextension"
 GIB = 2**30
 GPU = {
@@ -69,8 +71,9 @@ def jupyterlab(tmp_path_factory) -> Iterator[str]:
     config.chmod(0o755)
     page_config = config / "labconfig" / "page_config.json"
     page_config.parent.mkdir()
-    # Notebook Jobs would ask the lab's service, and there is none here.
-    off = {"@jupyterlab/scheduler": True}
+    # As in a team's workspace; Notebook Jobs would ask the lab's service, and there is none here.
+    team = json.loads((ROOT / TEAMS_PAGE).read_text())["disabledExtensions"]
+    off = {**team, "@jupyterlab/scheduler": True}
     hub = {"hubPrefix": "/hub/", "hubUser": "ada", "disabledExtensions": off}
     page_config.write_text(json.dumps(hub))
     port = free_port()
